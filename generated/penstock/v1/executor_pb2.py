@@ -28,7 +28,7 @@ from penstock.v1 import run_pb2 as penstock_dot_v1_dot_run__pb2
 from penstock.v1 import run_event_pb2 as penstock_dot_v1_dot_run__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apenstock/v1/executor.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x15penstock/v1/run.proto\x1a\x1bpenstock/v1/run_event.proto\"\x90\x03\n\x0e\x45xecuteRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07step_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\'\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x16.penstock.v1.AgentWorkH\x00\x12%\n\x04tool\x18\x06 \x01(\x0b\x32\x15.penstock.v1.ToolWorkH\x00\x12#\n\x05input\x18\x07 \x03(\x0b\x32\x14.penstock.v1.Content\x12(\n\x07results\x18\x08 \x03(\x0b\x32\x17.penstock.v1.StepResult\x12\x12\n\nsession_id\x18\t \x01(\t\x12\x15\n\rhistory_index\x18\n \x01(\x04\x12*\n\x07timeout\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\ndurability\x18\x0c \x01(\x0e\x32\x17.penstock.v1.Durability\x12\x12\n\nfinish_run\x18\r \x01(\x08\x42\x06\n\x04work\"(\n\tAgentWork\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\"0\n\x08ToolWork\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\"C\n\nStepResult\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12$\n\x06output\x18\x02 \x03(\x0b\x32\x14.penstock.v1.Content\"\xb5\x01\n\x0f\x45xecuteResponse\x12,\n\x07outcome\x18\x01 \x01(\x0e\x32\x1b.penstock.v1.ExecuteOutcome\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12$\n\x06output\x18\x03 \x03(\x0b\x32\x14.penstock.v1.Content\x12\x15\n\rlast_sequence\x18\x04 \x01(\x04\x12\x14\n\x0crun_finished\x18\x05 \x01(\x08\"v\n\x14StreamExecuteRequest\x12%\n\x05\x61gent\x18\x01 \x01(\x0b\x32\x16.penstock.v1.AgentWork\x12#\n\x05input\x18\x02 \x03(\x0b\x32\x14.penstock.v1.Content\x12\x12\n\nsession_id\x18\x03 \x01(\t\">\n\x15StreamExecuteResponse\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.penstock.v1.RunEvent\"\x17\n\x15\x44\x65scribeAgentsRequest\"\\\n\x16\x44\x65scribeAgentsResponse\x12-\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x1d.penstock.v1.AgentDescription\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\"5\n\x10\x41gentDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t*\x88\x01\n\x0e\x45xecuteOutcome\x12\x1f\n\x1b\x45XECUTE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45XECUTE_OUTCOME_SUCCEEDED\x10\x01\x12\x1a\n\x16\x45XECUTE_OUTCOME_FAILED\x10\x02\x12\x1a\n\x16\x45XECUTE_OUTCOME_FENCED\x10\x03\x32\x91\x02\n\x0f\x45xecutorService\x12\x44\n\x07\x45xecute\x12\x1b.penstock.v1.ExecuteRequest\x1a\x1c.penstock.v1.ExecuteResponse\x12X\n\rStreamExecute\x12!.penstock.v1.StreamExecuteRequest\x1a\".penstock.v1.StreamExecuteResponse0\x01\x12^\n\x0e\x44\x65scribeAgents\x12\".penstock.v1.DescribeAgentsRequest\x1a#.penstock.v1.DescribeAgentsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apenstock/v1/executor.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x15penstock/v1/run.proto\x1a\x1bpenstock/v1/run_event.proto\"\xad\x03\n\x0e\x45xecuteRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07step_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\'\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x16.penstock.v1.AgentWorkH\x00\x12%\n\x04tool\x18\x06 \x01(\x0b\x32\x15.penstock.v1.ToolWorkH\x00\x12#\n\x05input\x18\x07 \x03(\x0b\x32\x14.penstock.v1.Content\x12(\n\x07results\x18\x08 \x03(\x0b\x32\x17.penstock.v1.StepResult\x12\x12\n\nsession_id\x18\t \x01(\t\x12\x15\n\rhistory_index\x18\n \x01(\x04\x12*\n\x07timeout\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\ndurability\x18\x0c \x01(\x0e\x32\x17.penstock.v1.Durability\x12\x12\n\nfinish_run\x18\r \x01(\x08\x12\x1b\n\x13history_first_index\x18\x0e \x01(\x04\x42\x06\n\x04work\"(\n\tAgentWork\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\"0\n\x08ToolWork\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\"C\n\nStepResult\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12$\n\x06output\x18\x02 \x03(\x0b\x32\x14.penstock.v1.Content\"\xb5\x01\n\x0f\x45xecuteResponse\x12,\n\x07outcome\x18\x01 \x01(\x0e\x32\x1b.penstock.v1.ExecuteOutcome\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12$\n\x06output\x18\x03 \x03(\x0b\x32\x14.penstock.v1.Content\x12\x15\n\rlast_sequence\x18\x04 \x01(\x04\x12\x14\n\x0crun_finished\x18\x05 \x01(\x08\"v\n\x14StreamExecuteRequest\x12%\n\x05\x61gent\x18\x01 \x01(\x0b\x32\x16.penstock.v1.AgentWork\x12#\n\x05input\x18\x02 \x03(\x0b\x32\x14.penstock.v1.Content\x12\x12\n\nsession_id\x18\x03 \x01(\t\">\n\x15StreamExecuteResponse\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.penstock.v1.RunEvent\"\x17\n\x15\x44\x65scribeAgentsRequest\"\\\n\x16\x44\x65scribeAgentsResponse\x12-\n\x06\x61gents\x18\x01 \x03(\x0b\x32\x1d.penstock.v1.AgentDescription\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\"5\n\x10\x41gentDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t*\x88\x01\n\x0e\x45xecuteOutcome\x12\x1f\n\x1b\x45XECUTE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45XECUTE_OUTCOME_SUCCEEDED\x10\x01\x12\x1a\n\x16\x45XECUTE_OUTCOME_FAILED\x10\x02\x12\x1a\n\x16\x45XECUTE_OUTCOME_FENCED\x10\x03\x32\x91\x02\n\x0f\x45xecutorService\x12\x44\n\x07\x45xecute\x12\x1b.penstock.v1.ExecuteRequest\x1a\x1c.penstock.v1.ExecuteResponse\x12X\n\rStreamExecute\x12!.penstock.v1.StreamExecuteRequest\x1a\".penstock.v1.StreamExecuteResponse0\x01\x12^\n\x0e\x44\x65scribeAgents\x12\".penstock.v1.DescribeAgentsRequest\x1a#.penstock.v1.DescribeAgentsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,28 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTORSERVICE'].methods_by_name['DescribeAgents']._loaded_options = None
   _globals['_EXECUTORSERVICE'].methods_by_name['DescribeAgents']._serialized_options = b'\220\002\001'
-  _globals['_EXECUTEOUTCOME']._serialized_start=1259
-  _globals['_EXECUTEOUTCOME']._serialized_end=1395
+  _globals['_EXECUTEOUTCOME']._serialized_start=1288
+  _globals['_EXECUTEOUTCOME']._serialized_end=1424
   _globals['_EXECUTEREQUEST']._serialized_start=153
-  _globals['_EXECUTEREQUEST']._serialized_end=553
-  _globals['_AGENTWORK']._serialized_start=555
-  _globals['_AGENTWORK']._serialized_end=595
-  _globals['_TOOLWORK']._serialized_start=597
-  _globals['_TOOLWORK']._serialized_end=645
-  _globals['_STEPRESULT']._serialized_start=647
-  _globals['_STEPRESULT']._serialized_end=714
-  _globals['_EXECUTERESPONSE']._serialized_start=717
-  _globals['_EXECUTERESPONSE']._serialized_end=898
-  _globals['_STREAMEXECUTEREQUEST']._serialized_start=900
-  _globals['_STREAMEXECUTEREQUEST']._serialized_end=1018
-  _globals['_STREAMEXECUTERESPONSE']._serialized_start=1020
-  _globals['_STREAMEXECUTERESPONSE']._serialized_end=1082
-  _globals['_DESCRIBEAGENTSREQUEST']._serialized_start=1084
-  _globals['_DESCRIBEAGENTSREQUEST']._serialized_end=1107
-  _globals['_DESCRIBEAGENTSRESPONSE']._serialized_start=1109
-  _globals['_DESCRIBEAGENTSRESPONSE']._serialized_end=1201
-  _globals['_AGENTDESCRIPTION']._serialized_start=1203
-  _globals['_AGENTDESCRIPTION']._serialized_end=1256
-  _globals['_EXECUTORSERVICE']._serialized_start=1398
-  _globals['_EXECUTORSERVICE']._serialized_end=1671
+  _globals['_EXECUTEREQUEST']._serialized_end=582
+  _globals['_AGENTWORK']._serialized_start=584
+  _globals['_AGENTWORK']._serialized_end=624
+  _globals['_TOOLWORK']._serialized_start=626
+  _globals['_TOOLWORK']._serialized_end=674
+  _globals['_STEPRESULT']._serialized_start=676
+  _globals['_STEPRESULT']._serialized_end=743
+  _globals['_EXECUTERESPONSE']._serialized_start=746
+  _globals['_EXECUTERESPONSE']._serialized_end=927
+  _globals['_STREAMEXECUTEREQUEST']._serialized_start=929
+  _globals['_STREAMEXECUTEREQUEST']._serialized_end=1047
+  _globals['_STREAMEXECUTERESPONSE']._serialized_start=1049
+  _globals['_STREAMEXECUTERESPONSE']._serialized_end=1111
+  _globals['_DESCRIBEAGENTSREQUEST']._serialized_start=1113
+  _globals['_DESCRIBEAGENTSREQUEST']._serialized_end=1136
+  _globals['_DESCRIBEAGENTSRESPONSE']._serialized_start=1138
+  _globals['_DESCRIBEAGENTSRESPONSE']._serialized_end=1230
+  _globals['_AGENTDESCRIPTION']._serialized_start=1232
+  _globals['_AGENTDESCRIPTION']._serialized_end=1285
+  _globals['_EXECUTORSERVICE']._serialized_start=1427
+  _globals['_EXECUTORSERVICE']._serialized_end=1700
 # @@protoc_insertion_point(module_scope)

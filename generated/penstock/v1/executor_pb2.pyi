@@ -25,7 +25,7 @@ EXECUTE_OUTCOME_FAILED: ExecuteOutcome
 EXECUTE_OUTCOME_FENCED: ExecuteOutcome
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("run_id", "epoch", "step_id", "attempt", "agent", "tool", "input", "results", "session_id", "history_index", "timeout", "durability", "finish_run")
+    __slots__ = ("run_id", "epoch", "step_id", "attempt", "agent", "tool", "input", "results", "session_id", "history_index", "timeout", "durability", "finish_run", "history_first_index")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     STEP_ID_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class ExecuteRequest(_message.Message):
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     DURABILITY_FIELD_NUMBER: _ClassVar[int]
     FINISH_RUN_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     epoch: int
     step_id: str
@@ -52,7 +53,8 @@ class ExecuteRequest(_message.Message):
     timeout: _duration_pb2.Duration
     durability: _run_pb2.Durability
     finish_run: bool
-    def __init__(self, run_id: _Optional[str] = ..., epoch: _Optional[int] = ..., step_id: _Optional[str] = ..., attempt: _Optional[int] = ..., agent: _Optional[_Union[AgentWork, _Mapping]] = ..., tool: _Optional[_Union[ToolWork, _Mapping]] = ..., input: _Optional[_Iterable[_Union[_run_pb2.Content, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., session_id: _Optional[str] = ..., history_index: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., durability: _Optional[_Union[_run_pb2.Durability, str]] = ..., finish_run: bool = ...) -> None: ...
+    history_first_index: int
+    def __init__(self, run_id: _Optional[str] = ..., epoch: _Optional[int] = ..., step_id: _Optional[str] = ..., attempt: _Optional[int] = ..., agent: _Optional[_Union[AgentWork, _Mapping]] = ..., tool: _Optional[_Union[ToolWork, _Mapping]] = ..., input: _Optional[_Iterable[_Union[_run_pb2.Content, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., session_id: _Optional[str] = ..., history_index: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., durability: _Optional[_Union[_run_pb2.Durability, str]] = ..., finish_run: bool = ..., history_first_index: _Optional[int] = ...) -> None: ...
 
 class AgentWork(_message.Message):
     __slots__ = ("agent", "task")

@@ -60,8 +60,9 @@ class ExecutorServiceServicer(object):
 
     def Execute(self, request, context):
         """Runs one attempt of one step, appends its events to the run's log, and answers with the outcome after its last
-        append is acknowledged. The work ends with the call: cancelling the call cancels the agent. An agent's failure is
-        an outcome; a status other than OK says that the attempt is lost, and the log tells how far it came.
+        append is acknowledged. The work ends with the call: cancelling the call cancels the agent, and nothing more is
+        written. An agent's failure is an outcome; a status other than OK says that the attempt is lost, and the log tells
+        how far it came. Never retried by itself: the next try is another attempt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

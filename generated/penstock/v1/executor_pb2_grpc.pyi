@@ -112,8 +112,9 @@ class ExecutorServiceStub(typing.Generic[_ExecutorServiceExecuteType, _ExecutorS
 
     Execute: _ExecutorServiceExecuteType
     """Runs one attempt of one step, appends its events to the run's log, and answers with the outcome after its last
-    append is acknowledged. The work ends with the call: cancelling the call cancels the agent. An agent's failure is
-    an outcome; a status other than OK says that the attempt is lost, and the log tells how far it came.
+    append is acknowledged. The work ends with the call: cancelling the call cancels the agent, and nothing more is
+    written. An agent's failure is an outcome; a status other than OK says that the attempt is lost, and the log tells
+    how far it came. Never retried by itself: the next try is another attempt.
     """
 
     StreamExecute: _ExecutorServiceStreamExecuteType
@@ -151,8 +152,9 @@ class ExecutorServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.executor_pb2.ExecuteResponse, collections.abc.Awaitable[penstock.v1.executor_pb2.ExecuteResponse]]:
         """Runs one attempt of one step, appends its events to the run's log, and answers with the outcome after its last
-        append is acknowledged. The work ends with the call: cancelling the call cancels the agent. An agent's failure is
-        an outcome; a status other than OK says that the attempt is lost, and the log tells how far it came.
+        append is acknowledged. The work ends with the call: cancelling the call cancels the agent, and nothing more is
+        written. An agent's failure is an outcome; a status other than OK says that the attempt is lost, and the log tells
+        how far it came. Never retried by itself: the next try is another attempt.
         """
 
     @abc.abstractmethod

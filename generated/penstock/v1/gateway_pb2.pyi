@@ -259,22 +259,28 @@ class PublishEventRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_event_pb2.TopicEvent, _Mapping]]] = ...) -> None: ...
 
 class PublishEventResponse(_message.Message):
-    __slots__ = ("first_position",)
-    FIRST_POSITION_FIELD_NUMBER: _ClassVar[int]
-    first_position: int
-    def __init__(self, first_position: _Optional[int] = ...) -> None: ...
+    __slots__ = ("positions",)
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    positions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, positions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class SubscribeEventsRequest(_message.Message):
-    __slots__ = ("topic", "group", "from_position", "acknowledged_positions")
+    __slots__ = ("topic", "group", "from_position", "max_unacknowledged", "visibility_timeout", "acknowledged_positions", "failed")
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     FROM_POSITION_FIELD_NUMBER: _ClassVar[int]
+    MAX_UNACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    VISIBILITY_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
     topic: str
     group: str
     from_position: int
+    max_unacknowledged: int
+    visibility_timeout: _duration_pb2.Duration
     acknowledged_positions: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, topic: _Optional[str] = ..., group: _Optional[str] = ..., from_position: _Optional[int] = ..., acknowledged_positions: _Optional[_Iterable[int]] = ...) -> None: ...
+    failed: _containers.RepeatedCompositeFieldContainer[_event_pb2.FailedDelivery]
+    def __init__(self, topic: _Optional[str] = ..., group: _Optional[str] = ..., from_position: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., visibility_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acknowledged_positions: _Optional[_Iterable[int]] = ..., failed: _Optional[_Iterable[_Union[_event_pb2.FailedDelivery, _Mapping]]] = ...) -> None: ...
 
 class SubscribeEventsResponse(_message.Message):
     __slots__ = ("events",)

@@ -114,7 +114,7 @@ class GatewayServiceStub(object):
                 request_serializer=penstock_dot_v1_dot_gateway__pb2.PublishEventRequest.SerializeToString,
                 response_deserializer=penstock_dot_v1_dot_gateway__pb2.PublishEventResponse.FromString,
                 _registered_method=True)
-        self.SubscribeEvents = channel.unary_stream(
+        self.SubscribeEvents = channel.stream_stream(
                 '/penstock.v1.GatewayService/SubscribeEvents',
                 request_serializer=penstock_dot_v1_dot_gateway__pb2.SubscribeEventsRequest.SerializeToString,
                 response_deserializer=penstock_dot_v1_dot_gateway__pb2.SubscribeEventsResponse.FromString,
@@ -235,14 +235,15 @@ class GatewayServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PublishEvent(self, request, context):
-        """Publishes events to a topic.
+        """Publishes events to a topic. Safe to repeat when every event has an id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def SubscribeEvents(self, request, context):
-        """Streams a topic's events to one member of a consumer group.
+    def SubscribeEvents(self, request_iterator, context):
+        """Streams a topic's events to one member of a consumer group. The first message joins the group, later ones say
+        which deliveries are done with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -333,7 +334,7 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     request_deserializer=penstock_dot_v1_dot_gateway__pb2.PublishEventRequest.FromString,
                     response_serializer=penstock_dot_v1_dot_gateway__pb2.PublishEventResponse.SerializeToString,
             ),
-            'SubscribeEvents': grpc.unary_stream_rpc_method_handler(
+            'SubscribeEvents': grpc.stream_stream_rpc_method_handler(
                     servicer.SubscribeEvents,
                     request_deserializer=penstock_dot_v1_dot_gateway__pb2.SubscribeEventsRequest.FromString,
                     response_serializer=penstock_dot_v1_dot_gateway__pb2.SubscribeEventsResponse.SerializeToString,
@@ -765,7 +766,7 @@ class GatewayService(object):
             _registered_method=True)
 
     @staticmethod
-    def SubscribeEvents(request,
+    def SubscribeEvents(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -775,8 +776,8 @@ class GatewayService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
+        return grpc.experimental.stream_stream(
+            request_iterator,
             target,
             '/penstock.v1.GatewayService/SubscribeEvents',
             penstock_dot_v1_dot_gateway__pb2.SubscribeEventsRequest.SerializeToString,

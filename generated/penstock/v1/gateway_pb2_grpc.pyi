@@ -267,15 +267,15 @@ _GatewayServicePublishEventType = typing_extensions.TypeVar(
 
 _GatewayServiceSubscribeEventsType = typing_extensions.TypeVar(
     '_GatewayServiceSubscribeEventsType',
-    grpc.UnaryStreamMultiCallable[
+    grpc.StreamStreamMultiCallable[
         penstock.v1.gateway_pb2.SubscribeEventsRequest,
         penstock.v1.gateway_pb2.SubscribeEventsResponse,
     ],
-    grpc.aio.UnaryStreamMultiCallable[
+    grpc.aio.StreamStreamMultiCallable[
         penstock.v1.gateway_pb2.SubscribeEventsRequest,
         penstock.v1.gateway_pb2.SubscribeEventsResponse,
     ],
-    default=grpc.UnaryStreamMultiCallable[
+    default=grpc.StreamStreamMultiCallable[
         penstock.v1.gateway_pb2.SubscribeEventsRequest,
         penstock.v1.gateway_pb2.SubscribeEventsResponse,
     ],
@@ -367,7 +367,7 @@ class GatewayServiceStub(typing.Generic[_GatewayServiceCreateRunType, _GatewaySe
             penstock.v1.gateway_pb2.PublishEventRequest,
             penstock.v1.gateway_pb2.PublishEventResponse,
         ],
-        grpc.UnaryStreamMultiCallable[
+        grpc.StreamStreamMultiCallable[
             penstock.v1.gateway_pb2.SubscribeEventsRequest,
             penstock.v1.gateway_pb2.SubscribeEventsResponse,
         ],
@@ -439,7 +439,7 @@ class GatewayServiceStub(typing.Generic[_GatewayServiceCreateRunType, _GatewaySe
             penstock.v1.gateway_pb2.PublishEventRequest,
             penstock.v1.gateway_pb2.PublishEventResponse,
         ],
-        grpc.aio.UnaryStreamMultiCallable[
+        grpc.aio.StreamStreamMultiCallable[
             penstock.v1.gateway_pb2.SubscribeEventsRequest,
             penstock.v1.gateway_pb2.SubscribeEventsResponse,
         ],
@@ -496,10 +496,12 @@ class GatewayServiceStub(typing.Generic[_GatewayServiceCreateRunType, _GatewaySe
     """Lists the workflows that runs can name."""
 
     PublishEvent: _GatewayServicePublishEventType
-    """Publishes events to a topic."""
+    """Publishes events to a topic. Safe to repeat when every event has an id."""
 
     SubscribeEvents: _GatewayServiceSubscribeEventsType
-    """Streams a topic's events to one member of a consumer group."""
+    """Streams a topic's events to one member of a consumer group. The first message joins the group, later ones say
+    which deliveries are done with.
+    """
 
     GetStatus: _GatewayServiceGetStatusType
     """Tells how the layers are, as this gateway sees them, with a reason for each that is not serving."""
@@ -565,7 +567,7 @@ GatewayServiceAsyncStub: typing_extensions.TypeAlias = GatewayServiceStub[
         penstock.v1.gateway_pb2.PublishEventRequest,
         penstock.v1.gateway_pb2.PublishEventResponse,
     ],
-    grpc.aio.UnaryStreamMultiCallable[
+    grpc.aio.StreamStreamMultiCallable[
         penstock.v1.gateway_pb2.SubscribeEventsRequest,
         penstock.v1.gateway_pb2.SubscribeEventsResponse,
     ],
@@ -705,15 +707,17 @@ class GatewayServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.gateway_pb2.PublishEventRequest,
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.gateway_pb2.PublishEventResponse, collections.abc.Awaitable[penstock.v1.gateway_pb2.PublishEventResponse]]:
-        """Publishes events to a topic."""
+        """Publishes events to a topic. Safe to repeat when every event has an id."""
 
     @abc.abstractmethod
     def SubscribeEvents(
         self,
-        request: penstock.v1.gateway_pb2.SubscribeEventsRequest,
+        request_iterator: _MaybeAsyncIterator[penstock.v1.gateway_pb2.SubscribeEventsRequest],
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[penstock.v1.gateway_pb2.SubscribeEventsResponse], collections.abc.AsyncIterator[penstock.v1.gateway_pb2.SubscribeEventsResponse]]:
-        """Streams a topic's events to one member of a consumer group."""
+        """Streams a topic's events to one member of a consumer group. The first message joins the group, later ones say
+        which deliveries are done with.
+        """
 
     @abc.abstractmethod
     def GetStatus(

@@ -26,7 +26,7 @@ from penstock.v1 import plan_pb2 as penstock_dot_v1_dot_plan__pb2
 from penstock.v1 import run_pb2 as penstock_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epenstock/v1/orchestrator.proto\x12\x0bpenstock.v1\x1a\x16penstock/v1/plan.proto\x1a\x15penstock/v1/run.proto\"E\n\x0fStartRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.penstock.v1.RunSpec\"B\n\x10StartRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.penstock.v1.Run\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\x1a\n\x18\x44\x65scribeWorkflowsRequest\"P\n\x19\x44\x65scribeWorkflowsResponse\x12\x33\n\tworkflows\x18\x01 \x03(\x0b\x32 .penstock.v1.WorkflowDescription\"Y\n\x13WorkflowDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1f\n\x04plan\x18\x03 \x01(\x0b\x32\x11.penstock.v1.Plan2\xcc\x01\n\x13OrchestratorService\x12L\n\x08StartRun\x12\x1c.penstock.v1.StartRunRequest\x1a\x1d.penstock.v1.StartRunResponse\"\x03\x90\x02\x02\x12g\n\x11\x44\x65scribeWorkflows\x12%.penstock.v1.DescribeWorkflowsRequest\x1a&.penstock.v1.DescribeWorkflowsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epenstock/v1/orchestrator.proto\x12\x0bpenstock.v1\x1a\x16penstock/v1/plan.proto\x1a\x15penstock/v1/run.proto\"E\n\x0fStartRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.penstock.v1.RunSpec\"B\n\x10StartRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.penstock.v1.Run\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\x1a\n\x18\x44\x65scribeWorkflowsRequest\"e\n\x19\x44\x65scribeWorkflowsResponse\x12\x33\n\tworkflows\x18\x01 \x03(\x0b\x32 .penstock.v1.WorkflowDescription\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\"Y\n\x13WorkflowDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1f\n\x04plan\x18\x03 \x01(\x0b\x32\x11.penstock.v1.Plan2\xcc\x01\n\x13OrchestratorService\x12L\n\x08StartRun\x12\x1c.penstock.v1.StartRunRequest\x1a\x1d.penstock.v1.StartRunResponse\"\x03\x90\x02\x02\x12g\n\x11\x44\x65scribeWorkflows\x12%.penstock.v1.DescribeWorkflowsRequest\x1a&.penstock.v1.DescribeWorkflowsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,9 +44,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBEWORKFLOWSREQUEST']._serialized_start=233
   _globals['_DESCRIBEWORKFLOWSREQUEST']._serialized_end=259
   _globals['_DESCRIBEWORKFLOWSRESPONSE']._serialized_start=261
-  _globals['_DESCRIBEWORKFLOWSRESPONSE']._serialized_end=341
-  _globals['_WORKFLOWDESCRIPTION']._serialized_start=343
-  _globals['_WORKFLOWDESCRIPTION']._serialized_end=432
-  _globals['_ORCHESTRATORSERVICE']._serialized_start=435
-  _globals['_ORCHESTRATORSERVICE']._serialized_end=639
+  _globals['_DESCRIBEWORKFLOWSRESPONSE']._serialized_end=362
+  _globals['_WORKFLOWDESCRIPTION']._serialized_start=364
+  _globals['_WORKFLOWDESCRIPTION']._serialized_end=453
+  _globals['_ORCHESTRATORSERVICE']._serialized_start=456
+  _globals['_ORCHESTRATORSERVICE']._serialized_end=660
 # @@protoc_insertion_point(module_scope)

@@ -29,10 +29,12 @@ class DescribeWorkflowsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeWorkflowsResponse(_message.Message):
-    __slots__ = ("workflows",)
+    __slots__ = ("workflows", "instance_id")
     WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     workflows: _containers.RepeatedCompositeFieldContainer[WorkflowDescription]
-    def __init__(self, workflows: _Optional[_Iterable[_Union[WorkflowDescription, _Mapping]]] = ...) -> None: ...
+    instance_id: str
+    def __init__(self, workflows: _Optional[_Iterable[_Union[WorkflowDescription, _Mapping]]] = ..., instance_id: _Optional[str] = ...) -> None: ...
 
 class WorkflowDescription(_message.Message):
     __slots__ = ("name", "description", "plan")

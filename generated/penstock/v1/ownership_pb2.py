@@ -28,35 +28,37 @@ from penstock.v1 import run_pb2 as penstock_dot_v1_dot_run__pb2
 from penstock.v1 import run_log_pb2 as penstock_dot_v1_dot_run__log__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpenstock/v1/ownership.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15penstock/v1/run.proto\x1a\x19penstock/v1/run_log.proto\"b\n\x10\x43laimRunsRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x10\n\x08max_runs\x18\x02 \x01(\x05\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\":\n\x11\x43laimRunsResponse\x12%\n\x04runs\x18\x01 \x03(\x0b\x32\x17.penstock.v1.ClaimedRun\"^\n\nClaimedRun\x12&\n\x06record\x18\x01 \x01(\x0b\x32\x16.penstock.v1.RunRecord\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.penstock.v1.ClaimReason\"P\n\x11RenewLeaseRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x12RenewLeaseResponse\x12/\n\x0b\x65xpire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06lapsed\x18\x02 \x01(\x08\"k\n\x11SendSignalRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x11\n\tsignal_id\x18\x03 \x01(\t\x12#\n\x06signal\x18\x04 \x01(\x0b\x32\x13.penstock.v1.Signal\"w\n\x12SendSignalResponse\x12+\n\x07outcome\x18\x01 \x01(\x0e\x32\x1a.penstock.v1.SignalOutcome\x12\x15\n\rsignal_number\x18\x02 \x01(\x04\x12\x1d\n\x03run\x18\x03 \x01(\x0b\x32\x10.penstock.v1.Run*\x7f\n\x0b\x43laimReason\x12\x1c\n\x18\x43LAIM_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LAIM_REASON_QUEUED\x10\x01\x12\x19\n\x15\x43LAIM_REASON_ORPHANED\x10\x02\x12\x1e\n\x1a\x43LAIM_REASON_PAST_DEADLINE\x10\x03*\xa5\x01\n\rSignalOutcome\x12\x1e\n\x1aSIGNAL_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNAL_OUTCOME_SENT\x10\x01\x12\x1c\n\x18SIGNAL_OUTCOME_RUN_ENDED\x10\x02\x12\x1f\n\x1bSIGNAL_OUTCOME_RUN_FINISHED\x10\x03\x12\x1c\n\x18SIGNAL_OUTCOME_NOT_FOUND\x10\x04\x32\x86\x02\n\x10OwnershipService\x12J\n\tClaimRuns\x12\x1d.penstock.v1.ClaimRunsRequest\x1a\x1e.penstock.v1.ClaimRunsResponse\x12R\n\nRenewLease\x12\x1e.penstock.v1.RenewLeaseRequest\x1a\x1f.penstock.v1.RenewLeaseResponse\"\x03\x90\x02\x02\x12R\n\nSendSignal\x12\x1e.penstock.v1.SendSignalRequest\x1a\x1f.penstock.v1.SendSignalResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpenstock/v1/ownership.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15penstock/v1/run.proto\x1a\x19penstock/v1/run_log.proto\"t\n\x10\x43laimRunsRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x10\n\x08max_runs\x18\x02 \x01(\x05\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x63laim_id\x18\x04 \x01(\t\":\n\x11\x43laimRunsResponse\x12%\n\x04runs\x18\x01 \x03(\x0b\x32\x17.penstock.v1.ClaimedRun\"^\n\nClaimedRun\x12&\n\x06record\x18\x01 \x01(\x0b\x32\x16.penstock.v1.RunRecord\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.penstock.v1.ClaimReason\"P\n\x11RenewLeaseRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x12RenewLeaseResponse\x12/\n\x0b\x65xpire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06lapsed\x18\x02 \x01(\x08\"k\n\x11SendSignalRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x11\n\tsignal_id\x18\x03 \x01(\t\x12#\n\x06signal\x18\x04 \x01(\x0b\x32\x13.penstock.v1.Signal\"w\n\x12SendSignalResponse\x12+\n\x07outcome\x18\x01 \x01(\x0e\x32\x1a.penstock.v1.SignalOutcome\x12\x15\n\rsignal_number\x18\x02 \x01(\x04\x12\x1d\n\x03run\x18\x03 \x01(\x0b\x32\x10.penstock.v1.Run*\x7f\n\x0b\x43laimReason\x12\x1c\n\x18\x43LAIM_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LAIM_REASON_QUEUED\x10\x01\x12\x19\n\x15\x43LAIM_REASON_ORPHANED\x10\x02\x12\x1e\n\x1a\x43LAIM_REASON_PAST_DEADLINE\x10\x03*\xa5\x01\n\rSignalOutcome\x12\x1e\n\x1aSIGNAL_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNAL_OUTCOME_SENT\x10\x01\x12\x1c\n\x18SIGNAL_OUTCOME_RUN_ENDED\x10\x02\x12\x1f\n\x1bSIGNAL_OUTCOME_RUN_FINISHED\x10\x03\x12\x1c\n\x18SIGNAL_OUTCOME_NOT_FOUND\x10\x04\x32\x8b\x02\n\x10OwnershipService\x12O\n\tClaimRuns\x12\x1d.penstock.v1.ClaimRunsRequest\x1a\x1e.penstock.v1.ClaimRunsResponse\"\x03\x90\x02\x02\x12R\n\nRenewLease\x12\x1e.penstock.v1.RenewLeaseRequest\x1a\x1f.penstock.v1.RenewLeaseResponse\"\x03\x90\x02\x02\x12R\n\nSendSignal\x12\x1e.penstock.v1.SendSignalRequest\x1a\x1f.penstock.v1.SendSignalResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'penstock.v1.ownership_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_OWNERSHIPSERVICE'].methods_by_name['ClaimRuns']._loaded_options = None
+  _globals['_OWNERSHIPSERVICE'].methods_by_name['ClaimRuns']._serialized_options = b'\220\002\002'
   _globals['_OWNERSHIPSERVICE'].methods_by_name['RenewLease']._loaded_options = None
   _globals['_OWNERSHIPSERVICE'].methods_by_name['RenewLease']._serialized_options = b'\220\002\002'
   _globals['_OWNERSHIPSERVICE'].methods_by_name['SendSignal']._loaded_options = None
   _globals['_OWNERSHIPSERVICE'].methods_by_name['SendSignal']._serialized_options = b'\220\002\002'
-  _globals['_CLAIMREASON']._serialized_start=814
-  _globals['_CLAIMREASON']._serialized_end=941
-  _globals['_SIGNALOUTCOME']._serialized_start=944
-  _globals['_SIGNALOUTCOME']._serialized_end=1109
+  _globals['_CLAIMREASON']._serialized_start=832
+  _globals['_CLAIMREASON']._serialized_end=959
+  _globals['_SIGNALOUTCOME']._serialized_start=962
+  _globals['_SIGNALOUTCOME']._serialized_end=1127
   _globals['_CLAIMRUNSREQUEST']._serialized_start=159
-  _globals['_CLAIMRUNSREQUEST']._serialized_end=257
-  _globals['_CLAIMRUNSRESPONSE']._serialized_start=259
-  _globals['_CLAIMRUNSRESPONSE']._serialized_end=317
-  _globals['_CLAIMEDRUN']._serialized_start=319
-  _globals['_CLAIMEDRUN']._serialized_end=413
-  _globals['_RENEWLEASEREQUEST']._serialized_start=415
-  _globals['_RENEWLEASEREQUEST']._serialized_end=495
-  _globals['_RENEWLEASERESPONSE']._serialized_start=497
-  _globals['_RENEWLEASERESPONSE']._serialized_end=582
-  _globals['_SENDSIGNALREQUEST']._serialized_start=584
-  _globals['_SENDSIGNALREQUEST']._serialized_end=691
-  _globals['_SENDSIGNALRESPONSE']._serialized_start=693
-  _globals['_SENDSIGNALRESPONSE']._serialized_end=812
-  _globals['_OWNERSHIPSERVICE']._serialized_start=1112
-  _globals['_OWNERSHIPSERVICE']._serialized_end=1374
+  _globals['_CLAIMRUNSREQUEST']._serialized_end=275
+  _globals['_CLAIMRUNSRESPONSE']._serialized_start=277
+  _globals['_CLAIMRUNSRESPONSE']._serialized_end=335
+  _globals['_CLAIMEDRUN']._serialized_start=337
+  _globals['_CLAIMEDRUN']._serialized_end=431
+  _globals['_RENEWLEASEREQUEST']._serialized_start=433
+  _globals['_RENEWLEASEREQUEST']._serialized_end=513
+  _globals['_RENEWLEASERESPONSE']._serialized_start=515
+  _globals['_RENEWLEASERESPONSE']._serialized_end=600
+  _globals['_SENDSIGNALREQUEST']._serialized_start=602
+  _globals['_SENDSIGNALREQUEST']._serialized_end=709
+  _globals['_SENDSIGNALRESPONSE']._serialized_start=711
+  _globals['_SENDSIGNALRESPONSE']._serialized_end=830
+  _globals['_OWNERSHIPSERVICE']._serialized_start=1130
+  _globals['_OWNERSHIPSERVICE']._serialized_end=1397
 # @@protoc_insertion_point(module_scope)

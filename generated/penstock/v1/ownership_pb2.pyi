@@ -38,14 +38,16 @@ SIGNAL_OUTCOME_RUN_FINISHED: SignalOutcome
 SIGNAL_OUTCOME_NOT_FOUND: SignalOutcome
 
 class ClaimRunsRequest(_message.Message):
-    __slots__ = ("instance_id", "max_runs", "wait")
+    __slots__ = ("instance_id", "max_runs", "wait", "claim_id")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     MAX_RUNS_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     max_runs: int
     wait: _duration_pb2.Duration
-    def __init__(self, instance_id: _Optional[str] = ..., max_runs: _Optional[int] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    claim_id: str
+    def __init__(self, instance_id: _Optional[str] = ..., max_runs: _Optional[int] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., claim_id: _Optional[str] = ...) -> None: ...
 
 class ClaimRunsResponse(_message.Message):
     __slots__ = ("runs",)

@@ -73,7 +73,8 @@ class OwnershipServiceServicer(object):
 
     def SendSignal(self, request, context):
         """Makes a signal durable; the owner hears it on its tail, in order, at least once, until it takes it in. A cancel of
-        a run that nobody owns ends the run at once.
+        a QUEUED run ends it at once: the store writes its only event. A run whose owner was lost keeps the signal for its
+        next owner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -118,7 +118,8 @@ class OwnershipServiceStub(typing.Generic[_OwnershipServiceClaimRunsType, _Owner
 
     SendSignal: _OwnershipServiceSendSignalType
     """Makes a signal durable; the owner hears it on its tail, in order, at least once, until it takes it in. A cancel of
-    a run that nobody owns ends the run at once.
+    a QUEUED run ends it at once: the store writes its only event. A run whose owner was lost keeps the signal for its
+    next owner.
     """
 
 OwnershipServiceAsyncStub: typing_extensions.TypeAlias = OwnershipServiceStub[
@@ -164,7 +165,8 @@ class OwnershipServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.ownership_pb2.SendSignalResponse, collections.abc.Awaitable[penstock.v1.ownership_pb2.SendSignalResponse]]:
         """Makes a signal durable; the owner hears it on its tail, in order, at least once, until it takes it in. A cancel of
-        a run that nobody owns ends the run at once.
+        a QUEUED run ends it at once: the store writes its only event. A run whose owner was lost keeps the signal for its
+        next owner.
         """
 
 def add_OwnershipServiceServicer_to_server(servicer: OwnershipServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

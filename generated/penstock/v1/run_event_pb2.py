@@ -28,47 +28,47 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from penstock.v1 import run_pb2 as penstock_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpenstock/v1/run_event.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15penstock/v1/run.proto\"\x93\x06\n\x08RunEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07step_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12.\n\x0brun_started\x18\n \x01(\x0b\x32\x17.penstock.v1.RunStartedH\x00\x12\x30\n\x0cstep_started\x18\x0b \x01(\x0b\x32\x18.penstock.v1.StepStartedH\x00\x12#\n\x05token\x18\x0c \x01(\x0b\x32\x12.penstock.v1.TokenH\x00\x12)\n\x08progress\x18\r \x01(\x0b\x32\x15.penstock.v1.ProgressH\x00\x12*\n\ttool_call\x18\x0e \x01(\x0b\x32\x15.penstock.v1.ToolCallH\x00\x12\x30\n\x0ctool_claimed\x18\x0f \x01(\x0b\x32\x18.penstock.v1.ToolClaimedH\x00\x12.\n\x0btool_result\x18\x10 \x01(\x0b\x32\x17.penstock.v1.ToolResultH\x00\x12#\n\x05usage\x18\x11 \x01(\x0b\x32\x12.penstock.v1.UsageH\x00\x12\x32\n\rturn_finished\x18\x12 \x01(\x0b\x32\x19.penstock.v1.TurnFinishedH\x00\x12%\n\x06\x63ustom\x18\x13 \x01(\x0b\x32\x13.penstock.v1.CustomH\x00\x12%\n\x06rewind\x18\x14 \x01(\x0b\x32\x13.penstock.v1.RewindH\x00\x12\'\n\x07waiting\x18\x15 \x01(\x0b\x32\x14.penstock.v1.WaitingH\x00\x12*\n\x06signal\x18\x16 \x01(\x0b\x32\x18.penstock.v1.SignalTakenH\x00\x12\x32\n\rstep_finished\x18\x17 \x01(\x0b\x32\x19.penstock.v1.StepFinishedH\x00\x12\x30\n\x0crun_finished\x18\x18 \x01(\x0b\x32\x18.penstock.v1.RunFinishedH\x00\x42\x07\n\x05\x65vent\"#\n\nRunStarted\x12\x15\n\rhistory_index\x18\x01 \x01(\x04\"6\n\x0bStepStarted\x12\x0f\n\x05\x61gent\x18\x01 \x01(\tH\x00\x12\x0e\n\x04tool\x18\x02 \x01(\tH\x00\x42\x06\n\x04runs\"7\n\x05Token\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x13\n\treasoning\x18\x02 \x01(\tH\x00\x42\t\n\x07\x63ontent\"?\n\x08Progress\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x15\n\x08\x66raction\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_fraction\"R\n\x08ToolCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\r\x12\x0c\n\x04tool\x18\x03 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\t\"\\\n\x0bToolClaimed\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12#\n\x06\x65\x66\x66\x65\x63t\x18\x03 \x01(\x0e\x32\x13.penstock.v1.Effect\"\xc2\x01\n\nToolResult\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12)\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.penstock.v1.ToolOutcome\x12\x13\n\x0bresult_json\x18\x03 \x01(\t\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x66rom_record\x18\x06 \x01(\x08\"\x1c\n\x0cTurnFinished\x12\x0c\n\x04turn\x18\x01 \x01(\r\",\n\x06\x43ustom\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cpayload_json\x18\x02 \x01(\t\"B\n\x06Rewind\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\x12!\n\x05\x63\x61use\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"j\n\x07Waiting\x12\x12\n\x08\x61pproval\x18\x01 \x01(\tH\x00\x12\x10\n\x06signal\x18\x02 \x01(\tH\x00\x12\x30\n\nuntil_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x07\n\x05until\"I\n\x0bSignalTaken\x12\x15\n\rsignal_number\x18\x01 \x01(\x04\x12#\n\x06signal\x18\x02 \x01(\x0b\x32\x13.penstock.v1.Signal\"\x82\x01\n\x0cStepFinished\x12)\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.penstock.v1.StepOutcome\x12$\n\x06output\x18\x02 \x03(\x0b\x32\x14.penstock.v1.Content\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\"n\n\x0bRunFinished\x12$\n\x05state\x18\x01 \x01(\x0e\x32\x15.penstock.v1.RunState\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x16\n\x0eoutput_step_id\x18\x03 \x01(\t*\xb2\x01\n\x0bStepOutcome\x12\x1c\n\x18STEP_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16STEP_OUTCOME_SUCCEEDED\x10\x01\x12\x17\n\x13STEP_OUTCOME_FAILED\x10\x02\x12\x1a\n\x16STEP_OUTCOME_CANCELLED\x10\x03\x12\x18\n\x14STEP_OUTCOME_SKIPPED\x10\x04\x12\x1a\n\x16STEP_OUTCOME_ABANDONED\x10\x05*\xd7\x01\n\x0bToolOutcome\x12\x1c\n\x18TOOL_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16TOOL_OUTCOME_SUCCEEDED\x10\x01\x12\x17\n\x13TOOL_OUTCOME_FAILED\x10\x02\x12\"\n\x1eTOOL_OUTCOME_INVALID_ARGUMENTS\x10\x03\x12\x1a\n\x16TOOL_OUTCOME_TIMED_OUT\x10\x04\x12\x18\n\x14TOOL_OUTCOME_UNKNOWN\x10\x05\x12\x1b\n\x17TOOL_OUTCOME_NOT_CALLED\x10\x06*Y\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_NONE\x10\x01\x12\x15\n\x11\x45\x46\x46\x45\x43T_IDEMPOTENT\x10\x02\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_ONCE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpenstock/v1/run_event.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15penstock/v1/run.proto\"\x93\x06\n\x08RunEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07step_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12.\n\x0brun_started\x18\n \x01(\x0b\x32\x17.penstock.v1.RunStartedH\x00\x12\x30\n\x0cstep_started\x18\x0b \x01(\x0b\x32\x18.penstock.v1.StepStartedH\x00\x12#\n\x05token\x18\x0c \x01(\x0b\x32\x12.penstock.v1.TokenH\x00\x12)\n\x08progress\x18\r \x01(\x0b\x32\x15.penstock.v1.ProgressH\x00\x12*\n\ttool_call\x18\x0e \x01(\x0b\x32\x15.penstock.v1.ToolCallH\x00\x12\x30\n\x0ctool_claimed\x18\x0f \x01(\x0b\x32\x18.penstock.v1.ToolClaimedH\x00\x12.\n\x0btool_result\x18\x10 \x01(\x0b\x32\x17.penstock.v1.ToolResultH\x00\x12#\n\x05usage\x18\x11 \x01(\x0b\x32\x12.penstock.v1.UsageH\x00\x12\x32\n\rturn_finished\x18\x12 \x01(\x0b\x32\x19.penstock.v1.TurnFinishedH\x00\x12%\n\x06\x63ustom\x18\x13 \x01(\x0b\x32\x13.penstock.v1.CustomH\x00\x12%\n\x06rewind\x18\x14 \x01(\x0b\x32\x13.penstock.v1.RewindH\x00\x12\'\n\x07waiting\x18\x15 \x01(\x0b\x32\x14.penstock.v1.WaitingH\x00\x12*\n\x06signal\x18\x16 \x01(\x0b\x32\x18.penstock.v1.SignalTakenH\x00\x12\x32\n\rstep_finished\x18\x17 \x01(\x0b\x32\x19.penstock.v1.StepFinishedH\x00\x12\x30\n\x0crun_finished\x18\x18 \x01(\x0b\x32\x18.penstock.v1.RunFinishedH\x00\x42\x07\n\x05\x65vent\"@\n\nRunStarted\x12\x15\n\rhistory_index\x18\x01 \x01(\x04\x12\x1b\n\x13history_first_index\x18\x02 \x01(\x04\"J\n\x0bStepStarted\x12\x0f\n\x05\x61gent\x18\x01 \x01(\tH\x00\x12\x0e\n\x04tool\x18\x02 \x01(\tH\x00\x12\x12\n\x08workflow\x18\x03 \x01(\tH\x00\x42\x06\n\x04runs\"7\n\x05Token\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x13\n\treasoning\x18\x02 \x01(\tH\x00\x42\t\n\x07\x63ontent\"?\n\x08Progress\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x15\n\x08\x66raction\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_fraction\"R\n\x08ToolCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07ordinal\x18\x02 \x01(\r\x12\x0c\n\x04tool\x18\x03 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\t\"\\\n\x0bToolClaimed\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12#\n\x06\x65\x66\x66\x65\x63t\x18\x03 \x01(\x0e\x32\x13.penstock.v1.Effect\"\xc2\x01\n\nToolResult\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12)\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.penstock.v1.ToolOutcome\x12\x13\n\x0bresult_json\x18\x03 \x01(\t\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x66rom_record\x18\x06 \x01(\x08\"\x1c\n\x0cTurnFinished\x12\x0c\n\x04turn\x18\x01 \x01(\r\",\n\x06\x43ustom\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cpayload_json\x18\x02 \x01(\t\"B\n\x06Rewind\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\x12!\n\x05\x63\x61use\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"j\n\x07Waiting\x12\x12\n\x08\x61pproval\x18\x01 \x01(\tH\x00\x12\x10\n\x06signal\x18\x02 \x01(\tH\x00\x12\x30\n\nuntil_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x07\n\x05until\"I\n\x0bSignalTaken\x12\x15\n\rsignal_number\x18\x01 \x01(\x04\x12#\n\x06signal\x18\x02 \x01(\x0b\x32\x13.penstock.v1.Signal\"\x82\x01\n\x0cStepFinished\x12)\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.penstock.v1.StepOutcome\x12$\n\x06output\x18\x02 \x03(\x0b\x32\x14.penstock.v1.Content\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\"n\n\x0bRunFinished\x12$\n\x05state\x18\x01 \x01(\x0e\x32\x15.penstock.v1.RunState\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x16\n\x0eoutput_step_id\x18\x03 \x01(\t*\xb2\x01\n\x0bStepOutcome\x12\x1c\n\x18STEP_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16STEP_OUTCOME_SUCCEEDED\x10\x01\x12\x17\n\x13STEP_OUTCOME_FAILED\x10\x02\x12\x1a\n\x16STEP_OUTCOME_CANCELLED\x10\x03\x12\x18\n\x14STEP_OUTCOME_SKIPPED\x10\x04\x12\x1a\n\x16STEP_OUTCOME_ABANDONED\x10\x05*\xd7\x01\n\x0bToolOutcome\x12\x1c\n\x18TOOL_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16TOOL_OUTCOME_SUCCEEDED\x10\x01\x12\x17\n\x13TOOL_OUTCOME_FAILED\x10\x02\x12\"\n\x1eTOOL_OUTCOME_INVALID_ARGUMENTS\x10\x03\x12\x1a\n\x16TOOL_OUTCOME_TIMED_OUT\x10\x04\x12\x18\n\x14TOOL_OUTCOME_UNKNOWN\x10\x05\x12\x1b\n\x17TOOL_OUTCOME_NOT_CALLED\x10\x06*Y\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_NONE\x10\x01\x12\x15\n\x11\x45\x46\x46\x45\x43T_IDEMPOTENT\x10\x02\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_ONCE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'penstock.v1.run_event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STEPOUTCOME']._serialized_start=2110
-  _globals['_STEPOUTCOME']._serialized_end=2288
-  _globals['_TOOLOUTCOME']._serialized_start=2291
-  _globals['_TOOLOUTCOME']._serialized_end=2506
-  _globals['_EFFECT']._serialized_start=2508
-  _globals['_EFFECT']._serialized_end=2597
+  _globals['_STEPOUTCOME']._serialized_start=2159
+  _globals['_STEPOUTCOME']._serialized_end=2337
+  _globals['_TOOLOUTCOME']._serialized_start=2340
+  _globals['_TOOLOUTCOME']._serialized_end=2555
+  _globals['_EFFECT']._serialized_start=2557
+  _globals['_EFFECT']._serialized_end=2646
   _globals['_RUNEVENT']._serialized_start=158
   _globals['_RUNEVENT']._serialized_end=945
   _globals['_RUNSTARTED']._serialized_start=947
-  _globals['_RUNSTARTED']._serialized_end=982
-  _globals['_STEPSTARTED']._serialized_start=984
-  _globals['_STEPSTARTED']._serialized_end=1038
-  _globals['_TOKEN']._serialized_start=1040
-  _globals['_TOKEN']._serialized_end=1095
-  _globals['_PROGRESS']._serialized_start=1097
-  _globals['_PROGRESS']._serialized_end=1160
-  _globals['_TOOLCALL']._serialized_start=1162
-  _globals['_TOOLCALL']._serialized_end=1244
-  _globals['_TOOLCLAIMED']._serialized_start=1246
-  _globals['_TOOLCLAIMED']._serialized_end=1338
-  _globals['_TOOLRESULT']._serialized_start=1341
-  _globals['_TOOLRESULT']._serialized_end=1535
-  _globals['_TURNFINISHED']._serialized_start=1537
-  _globals['_TURNFINISHED']._serialized_end=1565
-  _globals['_CUSTOM']._serialized_start=1567
-  _globals['_CUSTOM']._serialized_end=1611
-  _globals['_REWIND']._serialized_start=1613
-  _globals['_REWIND']._serialized_end=1679
-  _globals['_WAITING']._serialized_start=1681
-  _globals['_WAITING']._serialized_end=1787
-  _globals['_SIGNALTAKEN']._serialized_start=1789
-  _globals['_SIGNALTAKEN']._serialized_end=1862
-  _globals['_STEPFINISHED']._serialized_start=1865
-  _globals['_STEPFINISHED']._serialized_end=1995
-  _globals['_RUNFINISHED']._serialized_start=1997
-  _globals['_RUNFINISHED']._serialized_end=2107
+  _globals['_RUNSTARTED']._serialized_end=1011
+  _globals['_STEPSTARTED']._serialized_start=1013
+  _globals['_STEPSTARTED']._serialized_end=1087
+  _globals['_TOKEN']._serialized_start=1089
+  _globals['_TOKEN']._serialized_end=1144
+  _globals['_PROGRESS']._serialized_start=1146
+  _globals['_PROGRESS']._serialized_end=1209
+  _globals['_TOOLCALL']._serialized_start=1211
+  _globals['_TOOLCALL']._serialized_end=1293
+  _globals['_TOOLCLAIMED']._serialized_start=1295
+  _globals['_TOOLCLAIMED']._serialized_end=1387
+  _globals['_TOOLRESULT']._serialized_start=1390
+  _globals['_TOOLRESULT']._serialized_end=1584
+  _globals['_TURNFINISHED']._serialized_start=1586
+  _globals['_TURNFINISHED']._serialized_end=1614
+  _globals['_CUSTOM']._serialized_start=1616
+  _globals['_CUSTOM']._serialized_end=1660
+  _globals['_REWIND']._serialized_start=1662
+  _globals['_REWIND']._serialized_end=1728
+  _globals['_WAITING']._serialized_start=1730
+  _globals['_WAITING']._serialized_end=1836
+  _globals['_SIGNALTAKEN']._serialized_start=1838
+  _globals['_SIGNALTAKEN']._serialized_end=1911
+  _globals['_STEPFINISHED']._serialized_start=1914
+  _globals['_STEPFINISHED']._serialized_end=2044
+  _globals['_RUNFINISHED']._serialized_start=2046
+  _globals['_RUNFINISHED']._serialized_end=2156
 # @@protoc_insertion_point(module_scope)

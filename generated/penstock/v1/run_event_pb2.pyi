@@ -99,18 +99,22 @@ class RunEvent(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., step_id: _Optional[str] = ..., attempt: _Optional[int] = ..., run_started: _Optional[_Union[RunStarted, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCall, _Mapping]] = ..., tool_claimed: _Optional[_Union[ToolClaimed, _Mapping]] = ..., tool_result: _Optional[_Union[ToolResult, _Mapping]] = ..., usage: _Optional[_Union[_run_pb2.Usage, _Mapping]] = ..., turn_finished: _Optional[_Union[TurnFinished, _Mapping]] = ..., custom: _Optional[_Union[Custom, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., waiting: _Optional[_Union[Waiting, _Mapping]] = ..., signal: _Optional[_Union[SignalTaken, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., run_finished: _Optional[_Union[RunFinished, _Mapping]] = ...) -> None: ...
 
 class RunStarted(_message.Message):
-    __slots__ = ("history_index",)
+    __slots__ = ("history_index", "history_first_index")
     HISTORY_INDEX_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
     history_index: int
-    def __init__(self, history_index: _Optional[int] = ...) -> None: ...
+    history_first_index: int
+    def __init__(self, history_index: _Optional[int] = ..., history_first_index: _Optional[int] = ...) -> None: ...
 
 class StepStarted(_message.Message):
-    __slots__ = ("agent", "tool")
+    __slots__ = ("agent", "tool", "workflow")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     TOOL_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     agent: str
     tool: str
-    def __init__(self, agent: _Optional[str] = ..., tool: _Optional[str] = ...) -> None: ...
+    workflow: str
+    def __init__(self, agent: _Optional[str] = ..., tool: _Optional[str] = ..., workflow: _Optional[str] = ...) -> None: ...
 
 class Token(_message.Message):
     __slots__ = ("text", "reasoning")

@@ -69,7 +69,7 @@ APPEND_OUTCOME_OVER_CAP: AppendOutcome
 APPEND_OUTCOME_INVALID: AppendOutcome
 
 class RunRecord(_message.Message):
-    __slots__ = ("tenant", "run", "spec", "user", "request_id", "traceparent", "owner_instance_id", "epoch", "history_index", "checkpoints", "pending_signals", "steps")
+    __slots__ = ("tenant", "run", "spec", "user", "request_id", "traceparent", "owner_instance_id", "epoch", "history_index", "checkpoints", "pending_signals", "steps", "cancel", "history_first_index")
     class CheckpointsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +89,8 @@ class RunRecord(_message.Message):
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_SIGNALS_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     run: _run_pb2.Run
     spec: _run_pb2.RunSpec
@@ -101,25 +103,31 @@ class RunRecord(_message.Message):
     checkpoints: _containers.ScalarMap[str, bytes]
     pending_signals: _containers.RepeatedCompositeFieldContainer[PendingSignal]
     steps: _containers.RepeatedCompositeFieldContainer[StepRecord]
-    def __init__(self, tenant: _Optional[str] = ..., run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., spec: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., user: _Optional[str] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., owner_instance_id: _Optional[str] = ..., epoch: _Optional[int] = ..., history_index: _Optional[int] = ..., checkpoints: _Optional[_Mapping[str, bytes]] = ..., pending_signals: _Optional[_Iterable[_Union[PendingSignal, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepRecord, _Mapping]]] = ...) -> None: ...
+    cancel: _run_pb2.Signal.Cancel
+    history_first_index: int
+    def __init__(self, tenant: _Optional[str] = ..., run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ..., spec: _Optional[_Union[_run_pb2.RunSpec, _Mapping]] = ..., user: _Optional[str] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., owner_instance_id: _Optional[str] = ..., epoch: _Optional[int] = ..., history_index: _Optional[int] = ..., checkpoints: _Optional[_Mapping[str, bytes]] = ..., pending_signals: _Optional[_Iterable[_Union[PendingSignal, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepRecord, _Mapping]]] = ..., cancel: _Optional[_Union[_run_pb2.Signal.Cancel, _Mapping]] = ..., history_first_index: _Optional[int] = ...) -> None: ...
 
 class StepRecord(_message.Message):
-    __slots__ = ("step_id", "attempt", "open", "outcome", "output", "started_sequence", "error")
+    __slots__ = ("step_id", "attempt", "open", "outcome", "finished_sequence", "started_sequence", "error", "lost_attempts", "finish_time")
     STEP_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
-    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     STARTED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    LOST_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
     step_id: str
     attempt: int
     open: bool
     outcome: _run_event_pb2.StepOutcome
-    output: _containers.RepeatedCompositeFieldContainer[_run_pb2.Content]
+    finished_sequence: int
     started_sequence: int
     error: _status_pb2.Status
-    def __init__(self, step_id: _Optional[str] = ..., attempt: _Optional[int] = ..., open: bool = ..., outcome: _Optional[_Union[_run_event_pb2.StepOutcome, str]] = ..., output: _Optional[_Iterable[_Union[_run_pb2.Content, _Mapping]]] = ..., started_sequence: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    lost_attempts: int
+    finish_time: _timestamp_pb2.Timestamp
+    def __init__(self, step_id: _Optional[str] = ..., attempt: _Optional[int] = ..., open: bool = ..., outcome: _Optional[_Union[_run_event_pb2.StepOutcome, str]] = ..., finished_sequence: _Optional[int] = ..., started_sequence: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., lost_attempts: _Optional[int] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PendingSignal(_message.Message):
     __slots__ = ("signal_number", "signal_id", "signal")
@@ -168,16 +176,20 @@ class RecordRunsResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[RecordRunsResult, _Mapping]]] = ...) -> None: ...
 
 class RecordRunsResult(_message.Message):
-    __slots__ = ("outcome", "record", "busy_run_id", "refusal")
+    __slots__ = ("outcome", "record", "busy_run_id", "refusal", "interrupted_run_ids", "durable")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
     BUSY_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
     outcome: RecordOutcome
     record: RunRecord
     busy_run_id: str
     refusal: _status_pb2.Status
-    def __init__(self, outcome: _Optional[_Union[RecordOutcome, str]] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., busy_run_id: _Optional[str] = ..., refusal: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    interrupted_run_ids: _containers.RepeatedScalarFieldContainer[str]
+    durable: bool
+    def __init__(self, outcome: _Optional[_Union[RecordOutcome, str]] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., busy_run_id: _Optional[str] = ..., refusal: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., interrupted_run_ids: _Optional[_Iterable[str]] = ..., durable: bool = ...) -> None: ...
 
 class ReadRunsRequest(_message.Message):
     __slots__ = ("runs", "run_only")
@@ -196,10 +208,12 @@ class RunName(_message.Message):
     def __init__(self, tenant: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class ReadRunsResponse(_message.Message):
-    __slots__ = ("records",)
+    __slots__ = ("records", "left_out")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedCompositeFieldContainer[RunRecord]
-    def __init__(self, records: _Optional[_Iterable[_Union[RunRecord, _Mapping]]] = ...) -> None: ...
+    left_out: _containers.RepeatedCompositeFieldContainer[RunName]
+    def __init__(self, records: _Optional[_Iterable[_Union[RunRecord, _Mapping]]] = ..., left_out: _Optional[_Iterable[_Union[RunName, _Mapping]]] = ...) -> None: ...
 
 class FindRunsRequest(_message.Message):
     __slots__ = ("tenant", "page_size", "page_token", "session_id", "states", "labels", "created_after_time", "created_before_time")

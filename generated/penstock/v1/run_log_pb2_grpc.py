@@ -72,8 +72,9 @@ class RunLogServiceServicer(object):
     """
 
     def RecordRuns(self, request, context):
-        """Records runs: each is created, claimed and given its first events in one atomic step. Repeating an entry returns
-        the run that is there.
+        """Records runs: each is created, claimed and given its first events in one atomic step. With INTERRUPT the same step
+        ends the session's queued runs and makes a cancel durable for the one that is going on. Repeating an entry returns
+        the run that is there; an owner who finds itself named in it drives it, because an earlier answer was lost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

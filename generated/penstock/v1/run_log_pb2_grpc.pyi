@@ -181,8 +181,9 @@ class RunLogServiceStub(typing.Generic[_RunLogServiceRecordRunsType, _RunLogServ
     ], channel: grpc.aio.Channel) -> None: ...
 
     RecordRuns: _RunLogServiceRecordRunsType
-    """Records runs: each is created, claimed and given its first events in one atomic step. Repeating an entry returns
-    the run that is there.
+    """Records runs: each is created, claimed and given its first events in one atomic step. With INTERRUPT the same step
+    ends the session's queued runs and makes a cancel durable for the one that is going on. Repeating an entry returns
+    the run that is there; an owner who finds itself named in it drives it, because an earlier answer was lost.
     """
 
     ReadRuns: _RunLogServiceReadRunsType
@@ -240,8 +241,9 @@ class RunLogServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.run_log_pb2.RecordRunsRequest,
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.run_log_pb2.RecordRunsResponse, collections.abc.Awaitable[penstock.v1.run_log_pb2.RecordRunsResponse]]:
-        """Records runs: each is created, claimed and given its first events in one atomic step. Repeating an entry returns
-        the run that is there.
+        """Records runs: each is created, claimed and given its first events in one atomic step. With INTERRUPT the same step
+        ends the session's queued runs and makes a cancel durable for the one that is going on. Repeating an entry returns
+        the run that is there; an owner who finds itself named in it drives it, because an earlier answer was lost.
         """
 
     @abc.abstractmethod

@@ -74,7 +74,7 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSession(self, request, context):
-        """Writes a session's free data, if its version is the expected one.
+        """Writes a session's free data, if its version is the expected one; makes the session when it does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

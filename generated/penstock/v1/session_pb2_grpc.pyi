@@ -160,7 +160,7 @@ class SessionServiceStub(typing.Generic[_SessionServiceReadSessionType, _Session
     """Returns a session without its messages."""
 
     UpdateSession: _SessionServiceUpdateSessionType
-    """Writes a session's free data, if its version is the expected one."""
+    """Writes a session's free data, if its version is the expected one; makes the session when it does not exist."""
 
     AppendMessages: _SessionServiceAppendMessagesType
     """Appends messages, all or none, and makes the session when it does not exist. Messages whose id the session has
@@ -213,7 +213,7 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.session_pb2.UpdateSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.session_pb2.UpdateSessionResponse, collections.abc.Awaitable[penstock.v1.session_pb2.UpdateSessionResponse]]:
-        """Writes a session's free data, if its version is the expected one."""
+        """Writes a session's free data, if its version is the expected one; makes the session when it does not exist."""
 
     @abc.abstractmethod
     def AppendMessages(

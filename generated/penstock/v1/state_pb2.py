@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17penstock/v1/state.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x02\n\x0bStoredValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x38\n\x08metadata\x18\x04 \x03(\x0b\x32&.penstock.v1.StoredValue.MetadataEntry\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x06\x45xpiry\x12(\n\x03ttl\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x0f\n\x05never\x18\x02 \x01(\x08H\x00\x42\x08\n\x06\x63hange\"y\n\rValueMetadata\x12\x38\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\'.penstock.v1.ValueMetadata.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0fGetValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\";\n\x10GetValueResponse\x12\'\n\x05value\x18\x01 \x01(\x0b\x32\x18.penstock.v1.StoredValue\"\x8f\x01\n\x0fSetValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12#\n\x06\x65xpiry\x18\x04 \x01(\x0b\x32\x13.penstock.v1.Expiry\x12,\n\x08metadata\x18\x05 \x01(\x0b\x32\x1a.penstock.v1.ValueMetadata\"#\n\x10SetValueResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\"S\n\x12\x44\x65leteValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x14\n\x07version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"?\n\x13\x44\x65leteValueResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\x12\x17\n\x0f\x63urrent_version\x18\x02 \x01(\x03\"\xef\x01\n\x19\x43ompareAndSetValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12#\n\x06\x65xpiry\x18\x04 \x01(\x0b\x32\x13.penstock.v1.Expiry\x12,\n\x08metadata\x18\x05 \x01(\x0b\x32\x1a.penstock.v1.ValueMetadata\x12\x14\n\nversion_is\x18\x06 \x01(\x03H\x00\x12\x18\n\x0emust_not_exist\x18\x07 \x01(\x08H\x00\x12\x14\n\nmust_exist\x18\x08 \x01(\x08H\x00\x42\x0e\n\x0cprecondition\">\n\x1a\x43ompareAndSetValueResponse\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\x03\"m\n\x11ListValuesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x11\n\tkeys_only\x18\x05 \x01(\x08\"W\n\x12ListValuesResponse\x12(\n\x06values\x18\x01 \x03(\x0b\x32\x18.penstock.v1.StoredValue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbc\x03\n\x0cStateService\x12L\n\x08GetValue\x12\x1c.penstock.v1.GetValueRequest\x1a\x1d.penstock.v1.GetValueResponse\"\x03\x90\x02\x01\x12L\n\x08SetValue\x12\x1c.penstock.v1.SetValueRequest\x1a\x1d.penstock.v1.SetValueResponse\"\x03\x90\x02\x02\x12U\n\x0b\x44\x65leteValue\x12\x1f.penstock.v1.DeleteValueRequest\x1a .penstock.v1.DeleteValueResponse\"\x03\x90\x02\x02\x12\x65\n\x12\x43ompareAndSetValue\x12&.penstock.v1.CompareAndSetValueRequest\x1a\'.penstock.v1.CompareAndSetValueResponse\x12R\n\nListValues\x12\x1e.penstock.v1.ListValuesRequest\x1a\x1f.penstock.v1.ListValuesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17penstock/v1/state.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x02\n\x0bStoredValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x38\n\x08metadata\x18\x04 \x03(\x0b\x32&.penstock.v1.StoredValue.MetadataEntry\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x06\x45xpiry\x12(\n\x03ttl\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x0f\n\x05never\x18\x02 \x01(\x08H\x00\x42\x08\n\x06\x63hange\"y\n\rValueMetadata\x12\x38\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\'.penstock.v1.ValueMetadata.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0fGetValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\";\n\x10GetValueResponse\x12\'\n\x05value\x18\x01 \x01(\x0b\x32\x18.penstock.v1.StoredValue\"\x8f\x01\n\x0fSetValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12#\n\x06\x65xpiry\x18\x04 \x01(\x0b\x32\x13.penstock.v1.Expiry\x12,\n\x08metadata\x18\x05 \x01(\x0b\x32\x1a.penstock.v1.ValueMetadata\"#\n\x10SetValueResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\"B\n\x12\x44\x65leteValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"?\n\x13\x44\x65leteValueResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\x12\x17\n\x0f\x63urrent_version\x18\x02 \x01(\x03\"\xef\x01\n\x19\x43ompareAndSetValueRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12#\n\x06\x65xpiry\x18\x04 \x01(\x0b\x32\x13.penstock.v1.Expiry\x12,\n\x08metadata\x18\x05 \x01(\x0b\x32\x1a.penstock.v1.ValueMetadata\x12\x14\n\nversion_is\x18\x06 \x01(\x03H\x00\x12\x18\n\x0emust_not_exist\x18\x07 \x01(\x08H\x00\x12\x14\n\nmust_exist\x18\x08 \x01(\x08H\x00\x42\x0e\n\x0cprecondition\">\n\x1a\x43ompareAndSetValueResponse\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\x03\"m\n\x11ListValuesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x11\n\tkeys_only\x18\x05 \x01(\x08\"W\n\x12ListValuesResponse\x12(\n\x06values\x18\x01 \x03(\x0b\x32\x18.penstock.v1.StoredValue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xb2\x03\n\x0cStateService\x12L\n\x08GetValue\x12\x1c.penstock.v1.GetValueRequest\x1a\x1d.penstock.v1.GetValueResponse\"\x03\x90\x02\x01\x12G\n\x08SetValue\x12\x1c.penstock.v1.SetValueRequest\x1a\x1d.penstock.v1.SetValueResponse\x12P\n\x0b\x44\x65leteValue\x12\x1f.penstock.v1.DeleteValueRequest\x1a .penstock.v1.DeleteValueResponse\x12\x65\n\x12\x43ompareAndSetValue\x12&.penstock.v1.CompareAndSetValueRequest\x1a\'.penstock.v1.CompareAndSetValueResponse\x12R\n\nListValues\x12\x1e.penstock.v1.ListValuesRequest\x1a\x1f.penstock.v1.ListValuesResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,10 +39,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALUEMETADATA_ENTRIESENTRY']._serialized_options = b'8\001'
   _globals['_STATESERVICE'].methods_by_name['GetValue']._loaded_options = None
   _globals['_STATESERVICE'].methods_by_name['GetValue']._serialized_options = b'\220\002\001'
-  _globals['_STATESERVICE'].methods_by_name['SetValue']._loaded_options = None
-  _globals['_STATESERVICE'].methods_by_name['SetValue']._serialized_options = b'\220\002\002'
-  _globals['_STATESERVICE'].methods_by_name['DeleteValue']._loaded_options = None
-  _globals['_STATESERVICE'].methods_by_name['DeleteValue']._serialized_options = b'\220\002\002'
   _globals['_STATESERVICE'].methods_by_name['ListValues']._loaded_options = None
   _globals['_STATESERVICE'].methods_by_name['ListValues']._serialized_options = b'\220\002\001'
   _globals['_STOREDVALUE']._serialized_start=106
@@ -64,17 +60,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETVALUERESPONSE']._serialized_start=876
   _globals['_SETVALUERESPONSE']._serialized_end=911
   _globals['_DELETEVALUEREQUEST']._serialized_start=913
-  _globals['_DELETEVALUEREQUEST']._serialized_end=996
-  _globals['_DELETEVALUERESPONSE']._serialized_start=998
-  _globals['_DELETEVALUERESPONSE']._serialized_end=1061
-  _globals['_COMPAREANDSETVALUEREQUEST']._serialized_start=1064
-  _globals['_COMPAREANDSETVALUEREQUEST']._serialized_end=1303
-  _globals['_COMPAREANDSETVALUERESPONSE']._serialized_start=1305
-  _globals['_COMPAREANDSETVALUERESPONSE']._serialized_end=1367
-  _globals['_LISTVALUESREQUEST']._serialized_start=1369
-  _globals['_LISTVALUESREQUEST']._serialized_end=1478
-  _globals['_LISTVALUESRESPONSE']._serialized_start=1480
-  _globals['_LISTVALUESRESPONSE']._serialized_end=1567
-  _globals['_STATESERVICE']._serialized_start=1570
-  _globals['_STATESERVICE']._serialized_end=2014
+  _globals['_DELETEVALUEREQUEST']._serialized_end=979
+  _globals['_DELETEVALUERESPONSE']._serialized_start=981
+  _globals['_DELETEVALUERESPONSE']._serialized_end=1044
+  _globals['_COMPAREANDSETVALUEREQUEST']._serialized_start=1047
+  _globals['_COMPAREANDSETVALUEREQUEST']._serialized_end=1286
+  _globals['_COMPAREANDSETVALUERESPONSE']._serialized_start=1288
+  _globals['_COMPAREANDSETVALUERESPONSE']._serialized_end=1350
+  _globals['_LISTVALUESREQUEST']._serialized_start=1352
+  _globals['_LISTVALUESREQUEST']._serialized_end=1461
+  _globals['_LISTVALUESRESPONSE']._serialized_start=1463
+  _globals['_LISTVALUESRESPONSE']._serialized_end=1550
+  _globals['_STATESERVICE']._serialized_start=1553
+  _globals['_STATESERVICE']._serialized_end=1987
 # @@protoc_insertion_point(module_scope)

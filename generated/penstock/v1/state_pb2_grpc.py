@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class StateServiceStub(object):
-    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error.
+    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error. Writes are
+    never retried by themselves: a late repeat would undo what another has written since. After a lost answer the caller
+    reads the value to learn what became of its write.
     """
 
     def __init__(self, channel):
@@ -63,7 +65,9 @@ class StateServiceStub(object):
 
 
 class StateServiceServicer(object):
-    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error.
+    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error. Writes are
+    never retried by themselves: a late repeat would undo what another has written since. After a lost answer the caller
+    reads the value to learn what became of its write.
     """
 
     def GetValue(self, request, context):
@@ -89,8 +93,7 @@ class StateServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CompareAndSetValue(self, request, context):
-        """Writes a value if a condition holds. Never retried by itself: after a lost answer the caller reads the value to
-        learn what became of it.
+        """Writes a value if a condition holds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +143,9 @@ def add_StateServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StateService(object):
-    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error.
+    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error. Writes are
+    never retried by themselves: a late repeat would undo what another has written since. After a lost answer the caller
+    reads the value to learn what became of its write.
     """
 
     @staticmethod

@@ -106,7 +106,10 @@ _StateServiceListValuesType = typing_extensions.TypeVar(
 )
 
 class StateServiceStub(typing.Generic[_StateServiceGetValueType, _StateServiceSetValueType, _StateServiceDeleteValueType, _StateServiceCompareAndSetValueType, _StateServiceListValuesType]):
-    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error."""
+    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error. Writes are
+    never retried by themselves: a late repeat would undo what another has written since. After a lost answer the caller
+    reads the value to learn what became of its write.
+    """
 
     @typing.overload
     def __init__(self: StateServiceStub[
@@ -168,9 +171,7 @@ class StateServiceStub(typing.Generic[_StateServiceGetValueType, _StateServiceSe
     """Deletes a value."""
 
     CompareAndSetValue: _StateServiceCompareAndSetValueType
-    """Writes a value if a condition holds. Never retried by itself: after a lost answer the caller reads the value to
-    learn what became of it.
-    """
+    """Writes a value if a condition holds."""
 
     ListValues: _StateServiceListValuesType
     """Lists values by key."""
@@ -199,7 +200,10 @@ StateServiceAsyncStub: typing_extensions.TypeAlias = StateServiceStub[
 ]
 
 class StateServiceServicer(metaclass=abc.ABCMeta):
-    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error."""
+    """Keeps values by key. Each key is linearizable; a compare-and-set that loses is an answer, not an error. Writes are
+    never retried by themselves: a late repeat would undo what another has written since. After a lost answer the caller
+    reads the value to learn what became of its write.
+    """
 
     @abc.abstractmethod
     def GetValue(
@@ -233,9 +237,7 @@ class StateServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.state_pb2.CompareAndSetValueRequest,
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.state_pb2.CompareAndSetValueResponse, collections.abc.Awaitable[penstock.v1.state_pb2.CompareAndSetValueResponse]]:
-        """Writes a value if a condition holds. Never retried by itself: after a lost answer the caller reads the value to
-        learn what became of it.
-        """
+        """Writes a value if a condition holds."""
 
     @abc.abstractmethod
     def ListValues(
