@@ -1,0 +1,38 @@
+"""The asynchronous client of a Penstock mesh.
+
+async with Client("127.0.0.1:50051") as client:
+    async with client.stream_run("Summarise this …", agent="summarise") as stream:
+        async for event in stream:
+            print(event.token.text, end="", flush=True)
+"""
+
+from penstock.client.client import Client
+from penstock.client.render import Transcript
+from penstock.client.run_stream import Cursor, RunStream
+from penstock.client.spec import RunOptions, Task
+from penstock.v1.plan_pb2 import Plan, Step
+from penstock.v1.run_event_pb2 import RunEvent
+from penstock.v1.run_pb2 import Content, OnBusy, Run, RunState, Usage
+from penstock.wire import errors
+from penstock.wire.errors import PenstockError
+from penstock.wire.plan_file import load_plan
+
+__all__ = [
+    "Client",
+    "Content",
+    "Cursor",
+    "OnBusy",
+    "PenstockError",
+    "Plan",
+    "Run",
+    "RunEvent",
+    "RunOptions",
+    "RunState",
+    "RunStream",
+    "Step",
+    "Task",
+    "Transcript",
+    "Usage",
+    "errors",
+    "load_plan",
+]

@@ -1,0 +1,68 @@
+"""What a failed call means to the person who typed the command: what happened, which request, and what to do."""
+
+import sys
+from shlex import quote
+
+from penstock.cli.terminal import line, printable, styled
+from penstock.client.asking import UNREACHABLE
+from penstock.client.client import DEFAULT_ADDRESS
+from penstock.client.run_stream import Cursor
+from penstock.wire import errors
+from penstock.wire.errors import PenstockError
+
+
+def explain(error: PenstockError, address: str, cursor: Cursor | None = None) -> None:
+    """Prints a failure to stderr; `cursor` is where the reading of a run had come to, if one was being read."""
+    print(styled("error:", "31", sys.stderr), printable(error.message), file=sys.stderr)
+    print(f"  reason   {error.reason}", file=sys.stderr)
+    if request_id := error.metadata.get("request_id"):
+        print(f"  request  {printable(request_id)}", file=sys.stderr)
+    if advice := _advice(error, address, cursor):
+        print(f"  try      {line(advice, 400)}", file=sys.stderr)
+
+
+def attach_command(run_id: str, address: str, cursor: Cursor | None = None) -> str:
+    """Returns the command that reads on where the reading had come to."""
+    after = f" --after {cursor.after_sequence}" if cursor and cursor.after_sequence else ""
+    generation = f" --generation {cursor.generation}" if cursor and after and cursor.generation else ""
+    return f"penstock attach {run_id}{after}{generation}{at(address)}"
+
+
+def at(address: str) -> str:
+    """Returns the `--address` option that a suggested command needs; nothing for the default."""
+    return "" if address == DEFAULT_ADDRESS else f" --address {quote(address)}"
+
+
+def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
+    run_id = error.metadata.get("run_id", "")
+    match error:
+        case errors.Unavailable() if cursor is not None and run_id:
+            return f"the run goes on without you; `{attach_command(run_id, address, cursor)}`"
+        case errors.Unavailable(reason=reason) if reason == UNREACHABLE:
+            return "start a mesh with `make up`, or say where one is with --address HOST:PORT"
+        case errors.Unavailable():
+            return f"again in {error.retry_after or 1:g} s; `penstock status{at(address)}` tells which layer is away"
+        case errors.OverLimit():
+            return f"again in {error.retry_after or 1:g} s"
+        case errors.DataLoss():
+            again = attach_command(run_id, address, Cursor(error.generation, error.last_common_sequence))
+            return f"`{again}`; what you saw after event {error.last_common_sequence} was lost with its store"
+        case errors.OutOfRange():
+            return f"`{attach_command(run_id, address, Cursor(0, error.first_sequence - 1))}`, the oldest that is kept"
+        case errors.NotFound(reason="AGENT_NOT_FOUND"):
+            return f"`penstock agents{at(address)}` lists the agents"
+        case errors.NotFound(reason="RUN_NOT_FOUND"):
+            return f"`penstock runs{at(address)}` lists the runs"
+        case errors.NotFound(reason="TOOL_NOT_FOUND"):
+            return f"`penstock tools{at(address)}` lists the tools"
+        case errors.AlreadyExists():
+            return "another --key, or the same task and options as the first time"
+        case errors.FailedPrecondition(reason="SESSION_BUSY"):
+            return "--on-busy enqueue, which waits for the session's turn"
+        case errors.DeadlineExceeded() if run_id:
+            return f"the run may still go on; `{attach_command(run_id, address)}`"
+        case errors.Unimplemented():
+            return f"is {address} a Penstock gateway of this version? `penstock status{at(address)}` tells"
+        case errors.Internal():
+            return "the request id finds the cause in the server's log"
+    return ""

@@ -1,0 +1,159 @@
+"""How a run looks while it goes: the answer on stdout, everything else as dim lines on stderr."""
+
+import sys
+from collections.abc import Sequence
+
+from penstock.cli.amounts import count, for_people, of_duration, seconds_between
+from penstock.cli.terminal import line, note, printable, styled
+from penstock.client.render import Anew, Shown, Transcript
+from penstock.v1.run_event_pb2 import RunEvent, StepOutcome, ToolOutcome, ToolResult
+from penstock.v1.run_pb2 import Content, Run, RunState
+from penstock.wire.status import from_status
+
+
+class View:
+    """Prints a run's events as they come.
+
+    The answer is the text of the plan's last step; what other steps write, and reasoning, goes to stderr. A terminal
+    can't take back what it printed: after a rewind the view says so and prints the attempt anew.
+    """
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._answer_step = ""
+        self._many_steps = False
+        self._tools: dict[str, str] = {}
+        self._kept = ""
+        self._out_open = False
+        self._err_open = False
+
+    def begin(self, run: Run) -> None:
+        """Takes in what the run is to do."""
+        self._answer_step = run.plan.steps[-1].step_id if run.plan.steps else ""
+        self._many_steps = len(run.plan.steps) > 1
+        if run.state == RunState.RUN_STATE_QUEUED:
+            self._note(f"queued behind another run of session {line(run.session_id)}")
+
+    def show(self, event: RunEvent) -> None:
+        """Prints one event."""
+        shown = self._transcript.consume(event)
+        if isinstance(shown, Shown):
+            self._text(shown)
+        elif isinstance(shown, Anew):
+            self._anew(shown)
+        elif text := self._line_for(event):
+            self._note(text)
+        if event.HasField("step_finished") and event.step_finished.outcome == StepOutcome.STEP_OUTCOME_SUCCEEDED:
+            self._output(event)
+
+    def end(self) -> None:
+        """Closes the line that is still open on stdout."""
+        self._close_err()
+        self._write_kept()
+        self._close_out()
+
+    def _text(self, shown: Shown) -> None:
+        if shown.reasoning or shown.step_id != self._answer_step:
+            sys.stderr.write(styled(printable(shown.text), "2", sys.stderr))
+            sys.stderr.flush()
+            self._err_open = not shown.text.endswith("\n")
+        else:
+            self._close_err()
+            self._write_kept()
+            self._write_out(shown.text)
+
+    def _anew(self, anew: Anew) -> None:
+        why = f" ({line(anew.cause)})" if anew.cause else ""
+        self._note(f"↺ attempt {anew.attempt} of step {anew.step_id} was lost{why}; what it said is printed anew")
+        if anew.step_id == self._answer_step:
+            self._close_out()
+            self._kept = anew.kept  # printed when the next attempt speaks, below the notes on its beginning
+
+    def _output(self, event: RunEvent) -> None:
+        # Mostly the output is the text that was shown; a tool's, and an agent's that names its own, is not.
+        output, shown = text_of(event.step_finished.output), self._transcript.text_of(event.step_id)
+        if event.step_id == self._answer_step and output.strip() != shown.strip():
+            if shown:
+                self._note("the output, which is not what was said above:")
+                self._close_out()
+            self._write_out(output)
+
+    def _line_for(self, event: RunEvent) -> str:
+        match event.WhichOneof("event"):
+            case "step_started" if self._many_steps or event.attempt > 1:
+                runs = event.step_started.agent or event.step_started.tool
+                again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+                return f"▸ step {event.step_id}: {line(runs)}{again}"
+            case "progress":
+                part = f" ({event.progress.fraction:.0%})" if event.progress.HasField("fraction") else ""
+                return f"· {line(event.progress.message)}{part}"
+            case "tool_call":
+                self._tools[event.tool_call.call_id] = event.tool_call.tool
+                return f"→ {line(event.tool_call.tool)} {line(event.tool_call.arguments_json)}"
+            case "tool_result":
+                return f"← {line(self._tools.get(event.tool_result.call_id, 'tool'))} {result_text(event.tool_result)}"
+            case "custom":
+                return f"· {line(event.custom.name)} {line(event.custom.payload_json)}"
+            case "waiting":
+                return f"… waits for {line(str(event.waiting))}"
+            case "signal" if event.signal.signal.HasField("cancel"):
+                return f"■ is being cancelled: {line(event.signal.signal.cancel.reason) or 'no reason given'}"
+            case "step_finished" if event.step_finished.HasField("error"):
+                return f"✗ step {event.step_id}: {line(event.step_finished.error.message)}"
+        return ""
+
+    def _note(self, text: str) -> None:
+        self._close_err()
+        if sys.stdout.isatty() and sys.stderr.isatty():
+            self._close_out()  # both are one screen, and a note on the answer's own line would be in its way
+        note(text)
+
+    def _close_err(self) -> None:
+        if self._err_open:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+            self._err_open = False
+
+    def _close_out(self) -> None:
+        if self._out_open:
+            self._write_out("\n")
+
+    def _write_kept(self) -> None:
+        kept, self._kept = self._kept, ""
+        self._write_out(kept)
+
+    def _write_out(self, text: str) -> None:
+        if text:
+            sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
+            sys.stdout.flush()
+            self._out_open = not text.endswith("\n")
+
+
+def text_of(output: Sequence[Content]) -> str:
+    """Returns an output as text: its texts and JSON texts, one after the other."""
+    return "\n".join(part.text or part.json for part in output)
+
+
+def result_text(result: ToolResult) -> str:
+    """Says how a tool call ended, in a few words."""
+    outcome = ToolOutcome.Name(result.outcome).removeprefix("TOOL_OUTCOME_").lower().replace("_", " ")
+    source = "from the record" if result.from_record else f"in {of_duration(result.duration)}"
+    why = f": {line(result.error.message)}" if result.HasField("error") else ""
+    return f"{outcome} {source}{why}"
+
+
+def summary(run: Run, last: RunEvent, tokens: int) -> str:
+    """Says in one line how a run ended."""
+    state = RunState.Name(last.run_finished.state).removeprefix("RUN_STATE_")
+    seconds = for_people(seconds_between(run.create_time, last.time))
+    return f"{run.run_id} {state} · {count(last.sequence, 'event')} · {count(tokens, 'token')} · {seconds}"
+
+
+def print_run_error(run_id: str, last: RunEvent) -> None:
+    """Says on stderr why a run did not succeed, and which request finds the cause in the log."""
+    error = from_status(last.run_finished.error)
+    print(styled("error:", "31", sys.stderr), printable(error.message) or "no reason was given", file=sys.stderr)
+    print(f"  reason   {error.reason}", file=sys.stderr)
+    if request_id := error.metadata.get("request_id"):
+        print(f"  request  {printable(request_id)}", file=sys.stderr)
+    print(f"  try      `penstock way {run_id}` shows how far it came", file=sys.stderr)

@@ -1,0 +1,24 @@
+"""`penstock way`: the way a run went."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from penstock.cli.options import DEFAULT_ADDRESS, Address, RunId
+
+if TYPE_CHECKING:
+    from penstock.cli.run_way import RunWay
+    from penstock.client import Client
+    from penstock.v1.gateway_pb2 import GetStatusResponse
+
+
+def way(run_id: RunId, address: Address = DEFAULT_ADDRESS) -> None:
+    """Show the way a run went: layers, steps, tool calls, events and durations, from its log."""
+    from penstock.cli.ask import ask
+    from penstock.cli.run_way import read_way
+    from penstock.cli.way_text import way_text
+
+    async def both(client: "Client") -> "tuple[RunWay, GetStatusResponse]":
+        return await read_way(client, run_id), await client.get_status()
+
+    typer.echo(way_text(*ask(address, both)))

@@ -1,0 +1,152 @@
+"""Who asks, and on whose behalf: the request's context and its form in metadata."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote, unquote
+
+from penstock.wire.errors import InvalidArgument
+from penstock.wire.ids import ID_RULE, is_id, random_id
+
+REQUEST_ID: Final = "x-request-id"
+SESSION_ID: Final = "x-session-id"
+TENANT: Final = "x-penstock-tenant"
+USER: Final = "x-penstock-user"
+TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
+BAGGAGE: Final = "baggage"
+
+INNER_KEYS: Final = frozenset({TENANT, USER})
+_SINGLE: Final = frozenset({REQUEST_ID, SESSION_ID, TENANT, USER, TRACEPARENT})
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
+
+Pairs = Iterable[tuple[str, str | bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Represents the request that is being worked on.
+
+    `trace_id` and `span_id` are W3C ids (32 and 16 hex digits); `metadata` travels along as W3C baggage and is meant
+    for a few short values (at most 2 KiB in all).
+    """
+
+    request_id: str
+    user: str = ""
+    session_id: str = ""
+    tenant: str = ""
+    trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    span_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    parent_span_id: str = ""
+    trace_flags: int = 0
+    tracestate: str = ""
+    created_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def child(self) -> RequestContext:
+        """Makes the context of nested work: the same request and trace, a span of its own."""
+        return replace(self, span_id=secrets.token_hex(8), parent_span_id=self.span_id)
+
+    def detach(self) -> RequestContext:
+        """Makes the context of work that outlives the request: the same ids, a span and a creation time of its own."""
+        return replace(self.child(), created_time=datetime.now(UTC))
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace context header of this span."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.trace_flags:02x}"
+
+    def to_metadata(self, *, inner: bool = True) -> list[tuple[str, str]]:
+        """Writes the context as metadata pairs; tenant and user only for `inner` calls, between layers."""
+        pairs = [(REQUEST_ID, self.request_id), (TRACEPARENT, self.traceparent)]
+        if self.session_id:
+            pairs.append((SESSION_ID, self.session_id))
+        if self.tracestate:
+            pairs.append((TRACESTATE, self.tracestate))
+        if self.metadata:
+            pairs.append((BAGGAGE, ",".join(f"{quote(k)}={quote(v)}" for k, v in self.metadata.items())))
+        if inner and self.tenant:
+            pairs.append((TENANT, self.tenant))
+        if inner and self.user:
+            pairs.append((USER, quote(self.user)))
+        return pairs
+
+
+def from_metadata(pairs: Pairs) -> RequestContext:
+    """Reads a context from a call's metadata, making what is missing; its span is a child of the caller's.
+
+    Raises:
+        InvalidArgument: an id outside its alphabet, given twice, or with control characters; all of them at once.
+    """
+    values: dict[str, str] = {}
+    wrong: list[tuple[str, str]] = []
+    for key, value in pairs:
+        if isinstance(value, bytes):
+            continue
+        if _PRINTABLE.fullmatch(value) is None:
+            wrong.append((f"metadata[{key}]", "holds a byte outside 0x20 to 0x7e; send binary data under a -bin key"))
+        elif key in _SINGLE and key in values:
+            wrong.append((f"metadata[{key}]", "is given twice; send it once"))
+        elif key in (TRACESTATE, BAGGAGE) and key in values:
+            values[key] += "," + value
+        else:
+            values[key] = value
+    for key in (REQUEST_ID, SESSION_ID, TENANT):
+        if key in values and not is_id(values[key]):
+            wrong.append((f"metadata[{key}]", f"must be {ID_RULE}"))
+    if wrong:
+        raise InvalidArgument.of(wrong)
+    context = RequestContext(
+        request_id=values.get(REQUEST_ID) or random_id("req"),
+        user=unquote(values.get(USER, "")),
+        session_id=values.get(SESSION_ID, ""),
+        tenant=values.get(TENANT, ""),
+        metadata=MappingProxyType(_baggage(values.get(BAGGAGE, ""))),
+    )
+    trace = _TRACEPARENT.fullmatch(values.get(TRACEPARENT, ""))
+    if trace is None or set(trace[1]) == {"0"} or set(trace[2]) == {"0"}:
+        # One that can't be read starts a new trace, as the W3C recommendation asks; it is no error.
+        return context
+    return replace(
+        context,
+        trace_id=trace[1],
+        parent_span_id=trace[2],
+        trace_flags=int(trace[3], 16),
+        tracestate=values.get(TRACESTATE, ""),
+    )
+
+
+def _baggage(text: str) -> dict[str, str]:
+    entries: dict[str, str] = {}
+    for member in text[:2048].split(","):
+        key, separator, value = member.partition(";")[0].partition("=")
+        if separator and key.strip():
+            entries[unquote(key.strip())] = unquote(value.strip())
+    return entries
+
+
+_current: ContextVar[RequestContext | None] = ContextVar("penstock_request", default=None)
+
+
+def current_context() -> RequestContext | None:
+    """Returns the context of the request that is being worked on; None outside of any."""
+    return _current.get()
+
+
+@contextmanager
+def use_context(context: RequestContext) -> Iterator[None]:
+    """Makes a context the current one for a block."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

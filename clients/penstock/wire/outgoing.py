@@ -1,0 +1,32 @@
+"""What every call from one layer to another takes along: who asks, and how much time is left."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from penstock.wire.call import Call
+from penstock.wire.context import current_context
+from penstock.wire.deadline import clamp_timeout
+from penstock.wire.long_calls import is_long
+
+# Seconds after which a short call without a deadline of its own is given up, so that nothing waits for ever.
+DEFAULT_TIMEOUT: Final = 30.0
+
+
+@asynccontextmanager
+async def client_context(call: Call) -> AsyncGenerator[None]:
+    """Sends the current request's ids along, with a span of its own; keys that the caller set itself stay."""
+    context = current_context()
+    if context is not None:
+        given = {key for key, _ in call.metadata}
+        call.metadata.extend((key, value) for key, value in context.child().to_metadata() if key not in given)
+    yield
+
+
+@asynccontextmanager
+async def client_deadline(call: Call) -> AsyncGenerator[None]:
+    """Never lets a call outlast the one on whose behalf it is made."""
+    if call.timeout is None and not is_long(call):
+        call.timeout = DEFAULT_TIMEOUT
+    call.timeout = clamp_timeout(call.timeout)
+    yield

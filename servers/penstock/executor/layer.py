@@ -1,0 +1,47 @@
+"""The executor layer as a whole: built from its settings, started, and stopped."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc.aio
+
+from penstock.executor.loading import load_agents
+from penstock.executor.preparation import Preparation
+from penstock.executor.service import ExecutorService
+from penstock.executor.settings import ExecutorSettings
+from penstock.executor.stage import Stage
+from penstock.run_log.writer import LogWriter, WriterSettings
+from penstock.v1 import run_log_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorLayer:
+    """Represents a running executor layer."""
+
+    service: ExecutorService
+
+
+@asynccontextmanager
+async def open_executor(
+    settings: ExecutorSettings, *, state: grpc.aio.Channel, tools: grpc.aio.Channel, instance_id: str
+) -> AsyncGenerator[ExecutorLayer]:
+    """Loads the agents and serves them for the block.
+
+    Raises:
+        AgentsNotLoaded: an agent can't be had as the settings name it.
+    """
+    agents = load_agents(settings.agents)
+    log_settings = WriterSettings(stall_seconds=settings.log_patience)
+    async with LogWriter(run_log_pb2_grpc.RunLogServiceStub(state), log_settings) as log:
+        # Work belongs to this group only while it runs; the calls that wait for it cancel it.
+        work = asyncio.TaskGroup()
+        await work.__aenter__()
+        try:
+            stage = Stage(work, settings.stop_grace)
+            preparation = Preparation(state, tools, settings)
+            yield ExecutorLayer(ExecutorService(agents, preparation, log, stage, instance_id))
+        finally:
+            # Not by `async with`: that would wrap the error of a block that is none of the group's own in a group.
+            await work.__aexit__(None, None, None)

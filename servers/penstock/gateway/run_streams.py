@@ -1,0 +1,108 @@
+"""Streams of a run's events: its log from a cursor on, live and after the end alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from penstock.gateway.run_errors import naming, still_going
+from penstock.gateway.settings import GatewaySettings
+from penstock.run_log.reader import LogReader
+from penstock.run_log.tail import Tail
+from penstock.v1.gateway_pb2 import AttachRunResponse, StreamRunResponse
+from penstock.v1.run_log_pb2 import TAIL_INCLUDE_EVENTS, TAIL_INCLUDE_LIFECYCLE, TailBatch, TailInclude
+
+MOST_MESSAGE_BYTES: Final = 1024 * 1024
+
+# The two streams have messages of the same shape.
+Message = TypeVar("Message", AttachRunResponse, StreamRunResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Represents the place in a run's log from which to read; generation 0 is whichever is current."""
+
+    tenant: str
+    run_id: str
+    generation: int = 0
+    after_sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunStreams:
+    """Reads runs from their logs; needs the state layer and nothing else."""
+
+    settings: GatewaySettings
+    reader: LogReader
+
+    async def events(self, cursor: Cursor, give_up_at: float | None, message: type[Message]) -> AsyncGenerator[Message]:
+        """Yields the run, then its events to the last, with an empty message after each long silence.
+
+        Raises:
+            PenstockError: NotFound, DataLoss, OutOfRange and InvalidArgument for the cursor; Unavailable while the
+                state layer is away; DeadlineExceeded at loop time `give_up_at`. All name the run.
+        """
+        with naming(cursor.run_id):
+            async with self._tail(cursor, TAIL_INCLUDE_EVENTS) as tail:
+                batch = await self._next(tail, cursor, give_up_at, heartbeat=None)
+                if batch is None:
+                    return
+                generation = batch.generation
+                yield message(run=batch.run, generation=generation)
+                while batch is not None:
+                    if batch.events or batch is _SILENCE:
+                        generation = batch.generation or generation
+                        for piece in _pieces(batch, generation, message):
+                            yield piece
+                    batch = await self._next(tail, cursor, give_up_at, heartbeat=self.settings.heartbeat_seconds)
+
+    async def wait_for_end(self, cursor: Cursor, give_up_at: float | None) -> None:
+        """Returns when the run has ended; raises as `events` does."""
+        with naming(cursor.run_id):
+            async with self._tail(cursor, TAIL_INCLUDE_LIFECYCLE) as tail:
+                while await self._next(tail, cursor, give_up_at, heartbeat=None) is not None:
+                    pass
+
+    def _tail(self, cursor: Cursor, include: TailInclude) -> Tail:
+        return self.reader.open(
+            cursor.tenant,
+            cursor.run_id,
+            generation=cursor.generation,
+            after_sequence=cursor.after_sequence,
+            include=(include,),
+            patience=self.settings.state_patience,
+        )
+
+    async def _next(
+        self, tail: Tail, cursor: Cursor, give_up_at: float | None, *, heartbeat: float | None
+    ) -> TailBatch | None:
+        silent_until = None if heartbeat is None else asyncio.get_running_loop().time() + heartbeat
+        moments = [moment for moment in (silent_until, give_up_at) if moment is not None]
+        try:
+            async with asyncio.timeout_at(min(moments, default=None)):
+                return await tail.next()
+        except TimeoutError:
+            if silent_until is not None and (give_up_at is None or silent_until < give_up_at):
+                return _SILENCE
+            raise still_going(cursor.run_id) from None
+
+
+_SILENCE: Final = TailBatch()
+
+
+def _pieces(batch: TailBatch, generation: int, message: type[Message]) -> Iterator[Message]:
+    """Yields a batch's events in messages below the limit, each with at least one; an empty one for silence."""
+    if batch.ByteSize() <= MOST_MESSAGE_BYTES:
+        yield message(events=batch.events, generation=generation)
+        return
+    piece, size = message(generation=generation), 0
+    for event in batch.events:
+        event_size = event.ByteSize() + 8  # with its tag and length
+        if piece.events and size + event_size > MOST_MESSAGE_BYTES:
+            yield piece
+            piece, size = message(generation=generation), 0
+        piece.events.append(event)
+        size += event_size
+    yield piece

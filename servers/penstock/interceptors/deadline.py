@@ -1,0 +1,40 @@
+"""Deadline: how long a call may take here, and what is left of it for the calls it makes in turn."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+from penstock.interceptors.rules import LayerRules
+from penstock.wire.call import Call
+from penstock.wire.concern import Concern
+from penstock.wire.deadline import Deadline, use_deadline
+from penstock.wire.errors import DeadlineExceeded, InvalidArgument
+from penstock.wire.long_calls import is_long
+
+
+def deadline(rules: Mapping[str, LayerRules]) -> Concern:
+    """Makes the concern that gives each call the time its caller has left, and short calls at most their layer's.
+
+    Long calls (streams, and those that wait for work) get what the caller gives them, be it without end.
+    """
+
+    @asynccontextmanager
+    async def bounded(call: Call) -> AsyncGenerator[None]:
+        if call.timeout is not None and call.timeout < 0:
+            raise InvalidArgument.of([("timeout", "must not be negative")])
+        rule = rules.get(call.service)
+        if rule is None or is_long(call):
+            with use_deadline(None if call.timeout is None else Deadline.after(call.timeout)):
+                yield
+            return
+        seconds = rule.timeout if call.timeout is None else min(call.timeout, rule.timeout)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                with use_deadline(Deadline.after(seconds)):
+                    yield
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise DeadlineExceeded(f"{call.name} was given up after {seconds:.3g} s") from error
+
+    return bounded

@@ -1,0 +1,95 @@
+"""Observe: one structured log line for each call, with whose it was, how it ended and how long it took."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import grpc
+
+from penstock.interceptors.arrival import asker
+from penstock.interceptors.rules import LayerRules
+from penstock.wire.call import Call
+from penstock.wire.concern import Concern
+
+LOGGER: Final = logging.getLogger("penstock.calls")
+
+# What the server, not the caller, is to be blamed for.
+FAULTS: Final = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    }
+)
+
+
+def observe(rules: Mapping[str, LayerRules]) -> Concern:
+    """Makes the concern that logs each call to `penstock.calls`.
+
+    Faults of the server are warnings. The state layer hears every token, and anyone may ask for health: their calls
+    are logged for debugging only.
+    """
+
+    @asynccontextmanager
+    async def observed(call: Call) -> AsyncGenerator[None]:
+        rule = rules.get(call.service)
+        layer = rule.layer if rule is not None else ""
+        usual = logging.DEBUG if layer in ("", "state") else logging.INFO
+        started = time.perf_counter()
+        try:
+            yield
+        except asyncio.CancelledError:
+            remaining = call.context.time_remaining()
+            out_of_time = remaining is not None and remaining <= 0
+            _log(
+                call,
+                layer,
+                usual,
+                grpc.StatusCode.DEADLINE_EXCEEDED if out_of_time else grpc.StatusCode.CANCELLED,
+                started,
+            )
+            raise
+        except BaseException:
+            _log(call, layer, usual, _code(call) or grpc.StatusCode.UNKNOWN, started)
+            raise
+        _log(call, layer, usual, _code(call) or grpc.StatusCode.OK, started)
+
+    return observed
+
+
+def _code(call: Call) -> grpc.StatusCode | None:
+    code: Any = call.context.code()  # its type says int, what comes is a StatusCode, or None before it is set
+    return code if isinstance(code, grpc.StatusCode) else None
+
+
+def _log(call: Call, layer: str, usual: int, code: grpc.StatusCode, started: float) -> None:
+    level = logging.WARNING if code in FAULTS else usual
+    if not LOGGER.isEnabledFor(level):
+        return
+    who = asker(call)
+    duration = round((time.perf_counter() - started) * 1000, 3)
+    LOGGER.log(
+        level,
+        "%s.%s %s in %.1f ms",
+        call.service.rpartition(".")[2],
+        call.name,
+        code.name,
+        duration,
+        extra={
+            "method": call.method,
+            "kind": call.kind.name.lower(),
+            "code": code.name,
+            "duration_ms": duration,
+            "layer": layer,
+            "peer": call.context.peer(),
+            "request_id": who.request_id,
+            "tenant": who.tenant,
+            "session_id": who.session_id,
+            "trace_id": who.trace_id,
+        },
+    )

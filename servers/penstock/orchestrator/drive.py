@@ -1,0 +1,172 @@
+"""One run, from its first step to its one terminal event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from google.rpc.status_pb2 import Status
+
+from penstock.orchestrator import endings
+from penstock.orchestrator.attempt import Attempts
+from penstock.orchestrator.availability import Availability
+from penstock.orchestrator.outcome import Failed, Succeeded, TakenOver
+from penstock.orchestrator.settings import OrchestratorSettings
+from penstock.orchestrator.step import OpenAttempt, StepDriver
+from penstock.run_log.refusal import AppendRefused, LogStalled
+from penstock.run_log.run_writer import RunWriter
+from penstock.v1 import run_event_pb2
+from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
+from penstock.v1.run_log_pb2 import TAIL_INCLUDE_SIGNALS, PendingSignal, RunRecord
+from penstock.v1.session_pb2 import SessionMessage
+from penstock.wire.errors import PenstockError
+from penstock.wire.status import failed_status, to_status
+
+if TYPE_CHECKING:
+    from penstock.run_log.reader import LogReader
+    from penstock.run_log.writer import LogWriter
+
+logger = logging.getLogger(__name__)
+
+# Most runs are over sooner; a signal is durable and loses nothing by being looked for a moment later.
+_SIGNALS_AFTER_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The run is to be cancelled, by this signal."""
+
+    signal: PendingSignal
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """What the drivers of all runs of this process share."""
+
+    log: LogWriter
+    reader: LogReader
+    attempts: Attempts
+    availability: Availability
+    settings: OrchestratorSettings
+
+
+class RunDriver:
+    """Drives one run that this process owns.
+
+    steps ──▶ succeeded          the executor ended the run with its last step
+      ├─────▶ failed             a step failed for good
+      ├─────▶ cancelled          a signal came
+      ├─────▶ out of time        the run's deadline came
+      └─────▶ taken over         the log refused this owner: stop without a word
+    """
+
+    def __init__(self, driving: Driving, record: RunRecord) -> None:
+        self._driving = driving
+        self._record = record
+        run = record.run
+        self._writer: RunWriter = driving.log.open(
+            tenant=record.tenant, run_id=run.run_id, epoch=record.epoch, traceparent=record.traceparent
+        )
+        self._steps = StepDriver(record, self._writer, driving.attempts, driving.availability, driving.settings)
+        if record.steps and record.steps[-1].open:
+            step = record.steps[-1]
+            self._steps.open_attempt = OpenAttempt(step.step_id, step.attempt, step.started_sequence)
+
+    async def drive(self) -> None:
+        """Drives the run to its end; returns also when another owner has taken it over."""
+        try:
+            end = await self._race()
+            await self._end(end)
+        except (TakenOver, AppendRefused) as stop:
+            logger.info("stopped driving run %s: %s", self._record.run.run_id, stop.__cause__ or stop)
+        except (PenstockError, LogStalled) as error:
+            # Whoever claims the run next, this process included once its lease has lapsed, brings it to an end.
+            logger.error("run %s can't be driven on: %s", self._record.run.run_id, error)
+        finally:
+            self._writer.close()
+
+    async def _race(self) -> Succeeded | Failed | Cancelled:
+        try:
+            async with asyncio.timeout(self._remaining()), asyncio.TaskGroup() as group:
+                steps = group.create_task(self._drive_steps())
+                signals = group.create_task(self._watch_signals())
+                done, _ = await asyncio.wait((steps, signals), return_when=asyncio.FIRST_COMPLETED)
+                steps.cancel()
+                signals.cancel()
+                winner = steps if steps in done else signals
+        except TimeoutError:
+            return Failed(_out_of_time())
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        return winner.result()
+
+    async def _drive_steps(self) -> Succeeded | Failed:
+        steps = self._record.run.plan.steps
+        result: Succeeded | Failed = Failed(to_status(PenstockError("the plan has no steps")))
+        for number, step in enumerate(steps, 1):
+            result = await self._steps.drive(step, last=number == len(steps))
+            if isinstance(result, Failed):
+                break
+        return result
+
+    async def _watch_signals(self) -> Cancelled:
+        await asyncio.sleep(_SIGNALS_AFTER_SECONDS)
+        record = self._record
+        tail = self._driving.reader.open(
+            record.tenant, record.run.run_id, include=[TAIL_INCLUDE_SIGNALS], patience=float("inf")
+        )
+        async with tail:
+            while (batch := await tail.next()) is not None:
+                for signal in batch.signals:
+                    if signal.signal.HasField("cancel"):
+                        return Cancelled(signal)
+        # The log has its last event, so the steps are about to hear the same.
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("a future that nobody completes was completed")
+
+    async def _end(self, end: Succeeded | Failed | Cancelled) -> None:
+        run = self._record.run
+        match end:
+            case Succeeded(run_finished=True):
+                return
+            case Succeeded():
+                message = endings.answer_message(run.run_id, end.output)
+                await self._finish([endings.run_succeeded(run.plan.steps[-1].step_id)], message)
+            case Failed():
+                closing = self._close_attempt(run_event_pb2.STEP_OUTCOME_FAILED, end.error)
+                note = endings.note_message(run.run_id, end.error)
+                await self._finish([*closing, endings.run_failed(end.error)], note)
+            case Cancelled():
+                error = endings.cancelled_status(end.signal.signal.cancel.reason)
+                taken = SignalTaken(signal_number=end.signal.signal_number, signal=end.signal.signal)
+                closing = self._close_attempt(run_event_pb2.STEP_OUTCOME_CANCELLED, error)
+                note = endings.note_message(run.run_id, error)
+                await self._finish([RunEvent(signal=taken), *closing, endings.run_cancelled(error)], note)
+
+    def _close_attempt(self, outcome: run_event_pb2.StepOutcome, error: Status) -> list[RunEvent]:
+        attempt = self._steps.open_attempt
+        return [] if attempt is None else [endings.step_finished(attempt.step_id, attempt.attempt, outcome, error)]
+
+    async def _finish(self, events: list[RunEvent], message: SessionMessage) -> None:
+        messages = [message] if self._record.run.session_id else []
+        await self._writer.append(*events, session_messages=messages)
+
+    def _remaining(self) -> float | None:
+        run = self._record.run
+        if not run.HasField("deadline_time"):
+            return None
+        return max(0.0, (run.deadline_time.ToDatetime(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _out_of_time() -> Status:
+    return failed_status(grpc.StatusCode.DEADLINE_EXCEEDED, "the run's time ran out", "RUN_DEADLINE")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    for error in group.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError("an exception group is never empty")

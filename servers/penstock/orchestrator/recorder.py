@@ -1,0 +1,127 @@
+"""Recording runs: one RecordRuns call in flight, and what comes meanwhile goes into the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import grpc.aio
+
+from penstock.v1.run_log_pb2 import RecordRunsEntry, RecordRunsRequest, RecordRunsResult
+from penstock.wire.errors import PenstockError
+from penstock.wire.status import from_rpc_error
+
+if TYPE_CHECKING:
+    from penstock.v1.run_log_pb2_grpc import RunLogServiceAsyncStub
+
+logger = logging.getLogger(__name__)
+
+_BATCH_BYTES: Final = 3 * 1024 * 1024
+_BATCH_RUNS: Final = 256
+# After these it isn't known whether the store did what was asked; after any other it did not.
+_UNCLEAR: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    entry: RecordRunsEntry
+    future: asyncio.Future[RecordRunsResult]
+
+
+class Recorder:
+    """Gathers new runs into RecordRuns calls.
+
+    When an answer is lost, nobody knows whether the run was recorded, and claimed for this process. The caller is told
+    at once that it failed; here the entry is repeated until it is answered, and `on_late` gets the answer, so that no
+    run hangs on an owner who never heard of it.
+    """
+
+    def __init__(self, stub: RunLogServiceAsyncStub, on_late: Callable[[RecordRunsResult], None]) -> None:
+        self._stub = stub
+        self._on_late = on_late
+        self._waiting: list[_Waiting] = []
+        self._unclear: list[RecordRunsEntry] = []
+        self._wake = asyncio.Event()
+        self._doubt = asyncio.Event()
+
+    async def record(self, entry: RecordRunsEntry) -> RecordRunsResult:
+        """Records a run and returns what came of it.
+
+        Raises:
+            PenstockError: the state layer did not answer, or refused the call.
+        """
+        future: asyncio.Future[RecordRunsResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(entry, future))
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Sends what waits, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while batch := self._take():
+                await self._send(batch)
+
+    async def resolve_doubts(self) -> None:
+        """Repeats the entries whose answer was lost until there is one, for ever."""
+        while True:
+            await self._doubt.wait()
+            self._doubt.clear()
+            while self._unclear:
+                entry = self._unclear[0]
+                try:
+                    response = await self._stub.RecordRuns(RecordRunsRequest(entries=[entry]), timeout=5.0)
+                except grpc.aio.AioRpcError as error:
+                    logger.warning("it is not clear whether run %s was recorded: %s", entry.run_id, error.code().name)
+                    if error.code() in _UNCLEAR:
+                        await asyncio.sleep(0.5)
+                    else:
+                        self._unclear.pop(0)
+                else:
+                    self._unclear.pop(0)
+                    self._on_late(response.results[0])
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < _BATCH_RUNS:
+            size += self._waiting[0].entry.ByteSize()
+            if batch and size > _BATCH_BYTES:
+                break
+            batch.append(self._waiting.pop(0))
+        return batch
+
+    async def _send(self, batch: list[_Waiting]) -> None:
+        request = RecordRunsRequest(entries=[waiting.entry for waiting in batch])
+        try:
+            response = await self._stub.RecordRuns(request, timeout=10.0)
+        except grpc.aio.AioRpcError as error:
+            self._fail(batch, from_rpc_error(error), unclear=error.code() in _UNCLEAR)
+            return
+        for waiting, result in zip(batch, response.results, strict=True):
+            if waiting.future.done():  # its caller has gone; the run is there all the same
+                self._on_late(result)
+            else:
+                waiting.future.set_result(result)
+
+    def _fail(self, batch: list[_Waiting], error: PenstockError, *, unclear: bool) -> None:
+        for waiting in batch:
+            if unclear:
+                self._unclear.append(waiting.entry)
+            if not waiting.future.done():
+                waiting.future.set_exception(error)
+        self._doubt.set()

@@ -1,0 +1,48 @@
+"""What penstockd says once it serves: what is where, and what to try next."""
+
+from penstock.server.assemble import LAYERS, Mesh
+from penstock.server.config import Config
+from penstock.server.show_config import without_secrets
+
+
+def banner(config: Config, mesh: Mesh) -> str:
+    """Returns the block that is printed on start."""
+    lines = [f"penstockd {mesh.identity.version}  {config.service_name} ({config.environment})", ""]
+    for listener in mesh.listeners:
+        what = "gateway (the public door)" if listener.layers == ("gateway",) else ", ".join(listener.layers)
+        lines.append(_row("serving", f"{listener.address}  {what}"))
+    outside = {name for listener in mesh.listeners for name in listener.layers}
+    inside = [name for name in config.hosted if name not in outside]
+    if inside:
+        lines.append(_row("in process", ", ".join(inside)))
+    called = {callee for name in config.hosted for callee in LAYERS[name].calls if callee not in config.hosted}
+    lines.extend(
+        _row("calling", f"{name} at {without_secrets('', config.connect[name])}") for name in LAYERS if name in called
+    )
+    if "executor" in config.hosted:
+        agents = ", ".join(sorted(config.settings.executor.agents))
+        lines.append(_row("agents", agents or "none; add one with --agent NAME=module:attribute"))
+    if "tools" in config.hosted:
+        lines.append(_row("tools", ", ".join(config.settings.tools.tools) or "none; add one with --tool module:attr"))
+    if "orchestrator" in config.hosted and config.settings.orchestrator.workflows:
+        lines.append(_row("workflows", ", ".join(map(str, config.settings.orchestrator.workflows))))
+    if "state" in config.hosted:
+        lines.append(_row("state", without_secrets("", config.settings.state.url)))
+    waiting = [f"{name}: {ready.reason}" for name, ready in mesh.readiness.items() if ready.reason]
+    lines.append(_row("ready", "yes" if not waiting else "not yet; " + " | ".join(waiting)))
+    return "\n".join([*lines, "", *_next(config, mesh), ""])
+
+
+def _next(config: Config, mesh: Mesh) -> list[str]:
+    address = str(mesh.address)
+    curl = f"buf curl --protocol grpc --http2-prior-knowledge http://{address}"
+    if "gateway" not in config.hosted:
+        return ["Try:", f"  {curl} --list-services"] if config.features["reflection"] else []
+    tries = [f'  penstock run "…" --address {address}', f"  penstock status --address {address}"]
+    if config.features["reflection"]:
+        tries.append(f"  {curl} --list-services")
+    return ["Try:", *tries, "Stop with Ctrl-C: runs in progress are finished first."]
+
+
+def _row(name: str, value: str) -> str:
+    return f"  {name:<11}{value}"

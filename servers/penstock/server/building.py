@@ -1,0 +1,80 @@
+"""How each layer is built from the configuration and its channels; each layer's code is imported when it is hosted."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.server.channels import Channels
+from penstock.server.config import Config
+from penstock.server.identity import ProcessIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Represents what layers are built from."""
+
+    config: Config
+    identity: ProcessIdentity
+    channels: Channels
+
+
+def state(parts: Parts) -> AbstractAsyncContextManager[Any]:
+    """Builds the state layer."""
+    from penstock.state.layer import open_state
+
+    return open_state(parts.config.settings.state)
+
+
+def tools(parts: Parts) -> AbstractAsyncContextManager[Any]:
+    """Builds the tools layer."""
+    from penstock.tools.layer import open_tools
+
+    return open_tools(parts.config.settings.tools, instance_id=parts.identity.instance_id)
+
+
+def executor(parts: Parts) -> AbstractAsyncContextManager[Any]:
+    """Builds the executor."""
+    from penstock.executor.layer import open_executor
+
+    return open_executor(
+        parts.config.settings.executor,
+        state=parts.channels.to("state"),
+        tools=parts.channels.to("tools"),
+        instance_id=parts.identity.instance_id,
+    )
+
+
+def orchestrator(parts: Parts) -> AbstractAsyncContextManager[Any]:
+    """Builds the orchestrator."""
+    from penstock.orchestrator.layer import open_orchestrator
+
+    return open_orchestrator(
+        parts.config.settings.orchestrator,
+        state=parts.channels.to("state"),
+        executor=parts.channels.to("executor"),
+        tools=parts.channels.to("tools"),
+        instance_id=parts.identity.instance_id,
+    )
+
+
+def gateway(parts: Parts) -> AbstractAsyncContextManager[Any]:
+    """Builds the gateway."""
+    from penstock.gateway.layer import open_gateway
+    from penstock.gateway.status import Identity
+
+    config, channels = parts.config, parts.channels
+    return open_gateway(
+        config.settings.gateway,
+        orchestrator=channels.to("orchestrator"),
+        executor=channels.to("executor"),
+        tools=channels.to("tools"),
+        state=channels.to("state"),
+        identity=Identity(
+            config.service_name,
+            config.environment,
+            parts.identity.version,
+            tuple(sorted(feature for feature, on in config.features.items() if on)),
+        ),
+        targets=[channels.target(layer) for layer in ("gateway", "orchestrator", "executor", "tools", "state")],
+        instance_id=parts.identity.instance_id,
+    )

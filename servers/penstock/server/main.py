@@ -1,0 +1,160 @@
+"""`penstockd`: the command that hosts any of the five layers."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from penstock.server.identity import installed_version
+
+# Each paragraph begins with the mark that keeps its line breaks.
+EXAMPLES = """
+\b
+Examples:
+
+\b
+  penstockd --agent echo=examples.echo:echo
+    all five layers in this process, the door at 127.0.0.1:50051, state in ./penstock.db
+
+\b
+  penstockd --layers state --listen 127.0.0.1:50055
+  penstockd --layers tools --listen 127.0.0.1:50054 --tool examples.text_tools:TOOLS
+    one layer each, in a process of its own
+
+\b
+  penstockd --layers executor --listen 127.0.0.1:50053 --agent echo=examples.echo:echo \\
+            --connect state=127.0.0.1:50055 --connect tools=127.0.0.1:50054
+    a layer that calls others: it is told where they are
+
+\b
+  PENSTOCK_LAYERS__EXECUTOR__CONCURRENCY=50 penstockd --print-config
+    the configuration that a process would have, secrets hidden, and where each value comes from
+
+\b
+Configuration comes from penstock.toml, then PENSTOCK_… variables, then flags; later ones win.
+Exit codes: 0 stopped cleanly, 1 failed, 2 the configuration has mistakes.
+"""
+
+FAILED = 1
+MISCONFIGURED = 2
+
+Many = list[str]
+
+
+def main() -> None:
+    """Runs `penstockd`."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(help="Hosts Penstock's layers: all five, or those named by --layers.", epilog=EXAMPLES)(penstockd)
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"penstockd {installed_version()}")
+        raise typer.Exit
+
+
+def penstockd(
+    layers: Annotated[str | None, typer.Option(help="Layers to host, with commas between.")] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Where the door (or, without gateway, the layers) listens.")
+    ] = None,
+    inner_listen: Annotated[str | None, typer.Option(help="Where the other layers listen beside a gateway.")] = None,
+    connect: Annotated[Many | None, typer.Option(metavar="LAYER=TARGET", help="Where a called layer is.")] = None,
+    agent: Annotated[Many | None, typer.Option(metavar="NAME=MODULE:ATTR", help="An agent for the executor.")] = None,
+    tool: Annotated[Many | None, typer.Option(metavar="MODULE:ATTR", help="A tool for the tools layer.")] = None,
+    workflow: Annotated[Many | None, typer.Option(metavar="FILE", help="A named plan for the orchestrator.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="URL", help="The store, as in sqlite:///penstock.db.")] = None,
+    app_dir: Annotated[str | None, typer.Option(help="Directory from which agents and tools are imported.")] = None,
+    reflection: Annotated[bool | None, typer.Option(help="Let tools list and describe the services.")] = None,
+    drain_seconds: Annotated[str | None, typer.Option(help="Most seconds to wait for work when stopping.")] = None,
+    loop: Annotated[str | None, typer.Option(help="uvloop or asyncio.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    config: Annotated[
+        str | None, typer.Option(envvar="PENSTOCK_CONFIG", metavar="FILE", help="A TOML file; else ./penstock.toml.")
+    ] = None,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Print the configuration and stop.")] = False,
+    ready_file: Annotated[
+        Path | None, typer.Option(envvar="PENSTOCK_READY_FILE", help="Write this file once serving (JSON).")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    flags = (
+        ("--layers", "layers", layers),
+        ("--listen", "listen", listen),
+        ("--inner-listen", "inner_listen", inner_listen),
+        ("--connect", "connect", connect),
+        ("--agent", "agents", agent),
+        ("--tool", "tools", tool),
+        ("--workflow", "workflows", workflow),
+        ("--state", "state", state),
+        ("--app-dir", "app_dir", app_dir),
+        ("--no-reflection" if reflection is False else "--reflection", "features.reflection", reflection),
+        ("--drain-seconds", "drain_seconds", drain_seconds),
+        ("--loop", "loop", loop),
+        ("--log-format", "log.format", log_format),
+        ("--log-level", "log.level", log_level),
+    )
+    raise typer.Exit(_run(flags, config, print_config, ready_file))
+
+
+def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config: bool, ready_file: Path | None) -> int:
+    # Imported late, so that help and completion do not wait for grpc.
+    from penstock.server.assemble import CALLS
+    from penstock.server.config import make_config
+    from penstock.server.host import NotListening
+    from penstock.server.logs import set_up_logs
+    from penstock.server.option import ConfigError
+    from penstock.server.serve import serve
+    from penstock.server.show_config import shown
+    from penstock.server.sources import from_environment, from_file, from_flags
+
+    in_file, mistakes = from_file(file, Path())
+    try:
+        config = make_config([*in_file, *from_environment(os.environ), *from_flags(flags)], mistakes, CALLS)
+    except ConfigError as error:
+        return _refuse(error)
+    if print_config:
+        typer.echo(shown(config))
+        return 0
+    set_up_logs(config.log_format, config.log_level)
+    # As a directory to import from, like the one of a script that Python runs.
+    sys.path.insert(0, str(config.app_dir.resolve()))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory(config.loop)) as runner:
+            runner.run(serve(config, ready_file=ready_file, say=_say))
+    except NotListening as error:
+        typer.echo(f"penstockd: {error}", err=True)
+        return FAILED
+    except ValueError as error:
+        # What only a layer can know of its settings: an agent that is none, a store that can't be opened so.
+        return _refuse(error)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        typer.echo("penstockd: stopped at once, as told; runs in progress go on at the next start", err=True)
+        return FAILED
+    return 0
+
+
+def _refuse(error: ValueError) -> int:
+    typer.echo(f"penstockd: {error}", err=True)
+    return MISCONFIGURED
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _loop_factory(loop: str) -> Any:
+    if loop == "uvloop":
+        try:
+            import uvloop
+        except ImportError:  # there is none for Windows
+            return None
+        return uvloop.new_event_loop
+    return None

@@ -1,0 +1,87 @@
+"""Reading one run's log: what is committed, from any place on."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from penstock.state.log.event_rules import STREAMED
+from penstock.state.log.head import is_terminal
+from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.run_rows import LAST_SEQUENCE, read_signals
+from penstock.state.stores import LogPiece, LogState
+from penstock.v1.run_event_pb2 import RunEvent
+from penstock.v1.run_log_pb2 import PendingSignal, ReadEventsResponse, RunRecord
+from penstock.v1.run_pb2 import Run
+
+_STATE = f"SELECT state, {LAST_SEQUENCE} FROM runs WHERE number = ?"
+_SUMMARY = f"SELECT summary, head, {LAST_SEQUENCE} FROM runs JOIN specs ON run = number WHERE number = ?"
+# Begins with the chunk that holds the next event, found by its first sequence.
+_CHUNKS = (
+    "SELECT events FROM chunks WHERE run = :run AND last >= :next AND last >= first AND first >= "
+    "coalesce((SELECT max(first) FROM chunks WHERE run = :run AND first <= :next), 0) "
+)
+
+
+class SqliteRunLog:
+    """Reads the log of one run."""
+
+    def __init__(
+        self, reader: sqlite3.Connection, hub: Hub, number: int, tenant: str, run_id: str, generation: int
+    ) -> None:
+        self.generation = generation
+        self._reader = reader
+        self._hub = hub
+        self._number = number
+        self._tenant = tenant
+        self._run_id = run_id
+
+    async def state(self) -> LogState:
+        """See RunLog."""
+        state, last = self._reader.execute(_STATE, (self._number,)).fetchone()
+        return LogState(last_sequence=last, finished=is_terminal(state))
+
+    async def run(self) -> Run:
+        """See RunLog."""
+        summary, head, last = self._reader.execute(_SUMMARY, (self._number,)).fetchone()
+        run = RunRecord.FromString(summary + head).run
+        run.last_sequence = run.durable_sequence = last
+        return run
+
+    async def read(self, after: int, *, lifecycle_only: bool, max_bytes: int) -> LogPiece:
+        """See RunLog."""
+        # Asked first: what is committed after this is for the next time.
+        read_to = max(after, (await self.state()).last_sequence)
+        events: list[RunEvent] = []
+        size = 0
+        sql = f"{_CHUNKS} {'AND lifecycle = 1' if lifecycle_only else ''} ORDER BY first, entry"
+        rows = self._reader.execute(sql, {"run": self._number, "next": after + 1})
+        try:
+            for (packed,) in rows:
+                for event in ReadEventsResponse.FromString(packed).events:
+                    if event.sequence <= after or (lifecycle_only and event.WhichOneof("event") in STREAMED):
+                        continue
+                    event_size = event.ByteSize()
+                    if events and size + event_size > max_bytes:
+                        return LogPiece(events, events[-1].sequence, size)
+                    events.append(event)
+                    size += event_size
+                    if size >= max_bytes:
+                        return LogPiece(events, event.sequence, size)
+        finally:
+            rows.close()
+        return LogPiece(events, read_to, size)
+
+    async def signals(self, after: int) -> Sequence[PendingSignal]:
+        """See RunLog."""
+        return read_signals(self._reader, self._number, after)
+
+    async def last_common_sequence(self, generation: int) -> int:
+        """See RunLog."""
+        row = self._reader.execute(
+            "SELECT last_common FROM bases WHERE run = ? AND generation > ? ORDER BY generation LIMIT 1",
+            (self._number, generation),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def watch(self, wake: Callable[[], None], *, lifecycle_only: bool) -> Callable[[], None]:
+        """See RunLog."""
+        return self._hub.watch(self._tenant, self._run_id, wake, lifecycle_only=lifecycle_only)

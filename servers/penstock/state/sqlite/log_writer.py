@@ -1,0 +1,222 @@
+"""Writing to run logs: one entry is one atomic step."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from penstock.state.clock import StoreClock, to_timestamp
+from penstock.state.log.cap import check_cap
+from penstock.state.log.event_rules import check_events
+from penstock.state.log.fences import check_fences
+from penstock.state.log.head import RunHead
+from penstock.state.log.projection import Consequences, apply
+from penstock.state.log.refused import Refused, invalid
+from penstock.state.settings import StateSettings
+from penstock.state.sqlite.database import Transaction
+from penstock.state.sqlite.heads import HeadCache
+from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.run_rows import save_head, unfinished_of_session
+from penstock.state.sqlite.session_rows import append_messages, ensure_session
+from penstock.v1.run_event_pb2 import RunEvent
+from penstock.v1.run_log_pb2 import AppendEventsEntry, AppendEventsResult, AppendOutcome, ReadEventsResponse
+from penstock.v1.run_pb2 import Durability, RunState
+from penstock.v1.session_pb2 import SessionMessage
+
+# An entry may be repeated while it is among this many newest ones of its run.
+_REMEMBERED = 1000
+_MAX_CHECKPOINT_BYTES = 1024 * 1024
+
+
+class SqliteLogWriter:
+    """Appends to logs, keeps heads in step with them, and passes the turn on when a session's run ends."""
+
+    def __init__(
+        self,
+        heads: HeadCache,
+        hub: Hub,
+        clock: StoreClock,
+        settings: StateSettings,
+        keeps: Durability,
+        turn_came: Callable[[], None],
+    ) -> None:
+        self._heads = heads
+        self._hub = hub
+        self._clock = clock
+        self._settings = settings
+        self._keeps = keeps
+        self._turn_came = turn_came
+
+    def append(self, transaction: Transaction, entry: AppendEventsEntry) -> AppendEventsResult:
+        """Puts an entry into its log, or raises Refused."""
+        head = self._heads.get(transaction.connection, entry.tenant, entry.run_id)
+        if head is None:
+            raise Refused(AppendOutcome.APPEND_OUTCOME_NOT_FOUND, f"there is no run {entry.run_id}")
+        old = head.finished or entry.writer_sequence <= head.writers.get(entry.writer_id, 0)
+        if old and (repeated := _repeated(transaction, head, entry)) is not None:
+            return repeated
+        check_fences(head, entry)
+        if old:
+            raise Refused(
+                AppendOutcome.APPEND_OUTCOME_OUT_OF_ORDER,
+                f"writer {entry.writer_id} is past number {entry.writer_sequence}, which is not remembered",
+            )
+        check_events(entry)
+        if entry.durability > self._keeps:
+            raise invalid(f"durability: this store keeps at most {Durability.Name(self._keeps)}")
+        if entry.session_messages and not head.session_id:
+            raise invalid("session_messages: the run has no session")
+        check_cap(head, entry, self._settings)
+        first, last = self.extend(
+            transaction,
+            head,
+            entry.events,
+            entry.session_messages,
+            step_id=entry.step_id,
+            checkpoint=entry.checkpoint if entry.HasField("checkpoint") else None,
+            writer=(entry.writer_id, entry.writer_sequence),
+        )
+        return _result(AppendOutcome.APPEND_OUTCOME_APPENDED, head, first, last)
+
+    def extend(
+        self,
+        transaction: Transaction,
+        head: RunHead,
+        events: Sequence[RunEvent],
+        session_messages: Sequence[SessionMessage] = (),
+        *,
+        step_id: str = "",
+        checkpoint: bytes | None = None,
+        writer: tuple[str, int] = ("", 0),
+    ) -> tuple[int, int]:
+        """Numbers events and appends them with all that follows from them; returns the first and last number.
+
+        Raises:
+            Refused: an event does not fit the log; the write must be undone.
+        """
+        self._heads.about_to_change(transaction, head)
+        connection = transaction.connection
+        now_us = self._clock.now_us()
+        time = to_timestamp(now_us)
+        consequences = Consequences()
+        stamped = ReadEventsResponse(events=events)
+        first = head.last_sequence + 1
+        for sequence, event in enumerate(stamped.events, first):
+            event.sequence = sequence
+            event.time.CopyFrom(time)
+            if event.HasField("run_started"):
+                self._check_turn(transaction, head)
+                fix_history(transaction.connection, head, now_us)
+                event.run_started.history_index = head.record.history_index
+                event.run_started.history_first_index = head.record.history_first_index
+            apply(head, event, time, consequences)
+        if session_messages:
+            session = ensure_session(connection, head.tenant, head.session_id, now_us)
+            append_messages(connection, session, session_messages, now_us)
+        packed = stamped.SerializeToString()
+        head.last_sequence += len(stamped.events)
+        head.log_bytes += len(packed)
+        head.entries += 1
+        writer_id, writer_sequence = writer
+        if writer_id:
+            head.writers[writer_id] = writer_sequence
+        if writer_id or stamped.events:
+            connection.execute(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    head.number,
+                    first,
+                    head.entries,
+                    head.last_sequence,
+                    consequences.lifecycle,
+                    writer_id,
+                    writer_sequence,
+                    head.log_bytes,
+                    packed,
+                ),
+            )
+        if checkpoint is not None:
+            _keep_checkpoint(connection, head, step_id, checkpoint)
+        self._follow(transaction, head, consequences)
+        if stamped.events:
+            self._hub.touch(head.tenant, head.run_id, lifecycle=consequences.lifecycle)
+            transaction.on_done(self._hub.publish)
+        return (first, head.last_sequence) if stamped.events else (0, 0)
+
+    def _follow(self, transaction: Transaction, head: RunHead, consequences: Consequences) -> None:
+        connection = transaction.connection
+        for number in consequences.taken_signals:
+            changed = connection.execute(
+                "UPDATE signals SET taken = 1 WHERE run = ? AND number = ? AND taken = 0", (head.number, number)
+            )
+            if changed.rowcount == 0:
+                raise invalid(f"signal: no signal {number} waits to be taken in")
+        if head.changed:
+            save_head(connection, head)
+        if consequences.finished:
+            connection.execute("DELETE FROM checkpoints WHERE run = ?", (head.number,))
+            connection.execute("UPDATE signals SET taken = 1 WHERE run = ?", (head.number,))
+            self._heads.drop(head)
+            self._pass_turn(transaction, head)
+
+    def _pass_turn(self, transaction: Transaction, ended: RunHead) -> None:
+        connection = transaction.connection
+        waiting = unfinished_of_session(connection, ended.tenant, ended.session_id)[:1] if ended.session_id else []
+        for run_id in waiting:
+            head = self._heads.get(connection, ended.tenant, run_id)
+            if head is None or head.state != RunState.RUN_STATE_QUEUED or head.record.owner_instance_id:
+                continue
+            self._heads.about_to_change(transaction, head)
+            head.claimable = True
+            save_head(connection, head)
+            transaction.on_done(self._turn_came)
+
+    def _check_turn(self, transaction: Transaction, head: RunHead) -> None:
+        if head.session_id:
+            first = unfinished_of_session(transaction.connection, head.tenant, head.session_id)[0]
+            if first != head.run_id:
+                raise invalid(f"run_started: run {first} of the same session has not ended")
+
+
+def fix_history(connection: sqlite3.Connection, head: RunHead, now_us: int) -> None:
+    """Notes which messages of its session a run reads: those that are there now."""
+    if head.session_id:
+        session = ensure_session(connection, head.tenant, head.session_id, now_us)
+        head.record.history_first_index = session.first_index
+        head.record.history_index = session.next_index
+
+
+def _keep_checkpoint(connection: sqlite3.Connection, head: RunHead, step_id: str, checkpoint: bytes) -> None:
+    if not checkpoint:
+        connection.execute("DELETE FROM checkpoints WHERE run = ? AND step_id = ?", (head.number, step_id))
+        return
+    (others,) = connection.execute(
+        "SELECT coalesce(sum(length(data)), 0) FROM checkpoints WHERE run = ? AND step_id <> ?", (head.number, step_id)
+    ).fetchone()
+    if others + len(checkpoint) > _MAX_CHECKPOINT_BYTES:
+        raise invalid(f"checkpoint: those of a run hold at most {_MAX_CHECKPOINT_BYTES} bytes together")
+    connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (head.number, step_id, checkpoint))
+
+
+def _repeated(transaction: Transaction, head: RunHead, entry: AppendEventsEntry) -> AppendEventsResult | None:
+    # In the order of the key, and without the events, which come last in each row.
+    newest = transaction.connection.execute(
+        "SELECT writer, writer_sequence, first, last FROM chunks WHERE run = ? ORDER BY first DESC, entry DESC LIMIT ?",
+        (head.number, _REMEMBERED),
+    )
+    try:
+        for writer, writer_sequence, first, last in newest:
+            if writer == entry.writer_id and writer_sequence == entry.writer_sequence:
+                numbers = (first, last) if last >= first else (0, 0)
+                return _result(AppendOutcome.APPEND_OUTCOME_REPEATED, head, *numbers)
+    finally:
+        newest.close()
+    return None
+
+
+def _result(outcome: AppendOutcome, head: RunHead, first: int, last: int) -> AppendEventsResult:
+    return AppendEventsResult(
+        outcome=outcome,
+        first_sequence=first,
+        last_sequence=last,
+        durable_sequence=head.last_sequence,
+        generation=head.record.run.generation,
+    )

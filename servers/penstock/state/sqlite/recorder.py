@@ -1,0 +1,128 @@
+"""Recording runs: create-or-get, and what a busy session means for it."""
+
+from collections.abc import Callable
+
+from penstock.state.clock import StoreClock
+from penstock.state.log.event_rules import check_events
+from penstock.state.log.head import RunHead
+from penstock.state.log.refused import Refused
+from penstock.state.sqlite.database import Transaction
+from penstock.state.sqlite.ending import Ending
+from penstock.state.sqlite.heads import HeadCache
+from penstock.state.sqlite.leases import holds_lease
+from penstock.state.sqlite.log_writer import SqliteLogWriter
+from penstock.state.sqlite.run_rows import insert_run, read_record, save_head, unfinished_of_session
+from penstock.state.sqlite.session_rows import ensure_session
+from penstock.v1.run_log_pb2 import AppendEventsEntry, RecordOutcome, RecordRunsEntry, RecordRunsResult, RunRecord
+from penstock.v1.run_pb2 import Durability, OnBusy, RunSpec
+from penstock.wire.errors import FailedPrecondition, InvalidArgument
+
+
+class Recorder:
+    """Records runs, each in one atomic step with its claim and first events."""
+
+    def __init__(
+        self,
+        heads: HeadCache,
+        log: SqliteLogWriter,
+        ending: Ending,
+        clock: StoreClock,
+        keeps: Durability,
+        generation: int,
+        turn_came: Callable[[], None],
+    ) -> None:
+        self._turn_came = turn_came
+        self._heads = heads
+        self._log = log
+        self._ending = ending
+        self._clock = clock
+        self._keeps = keeps
+        self._generation = generation
+
+    def record(self, transaction: Transaction, entry: RecordRunsEntry) -> RecordRunsResult:
+        """Creates a run, or returns the one that is there.
+
+        Raises:
+            PenstockError: the store can't keep it as asked; the write must be undone.
+        """
+        existing = read_record(transaction.connection, entry.tenant, entry.run_id, whole_spec=True)
+        if existing is not None:
+            return _existing(existing, entry)
+        if entry.spec.durability > self._keeps:
+            raise FailedPrecondition(
+                f"this server keeps {Durability.Name(self._keeps)}, not {Durability.Name(entry.spec.durability)}",
+                reason="DURABILITY_UNSUPPORTED",
+                metadata={"supported": Durability.Name(self._keeps)},
+            )
+        interrupted = self._interrupt(transaction, entry)
+        unfinished = unfinished_of_session(transaction.connection, entry.tenant, entry.spec.session_id)
+        if unfinished and entry.spec.on_busy == OnBusy.ON_BUSY_REJECT:
+            return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_SESSION_BUSY, busy_run_id=unfinished[0])
+        now_us = self._clock.now_us()
+        durability = entry.spec.durability or Durability.DURABILITY_PROCESS
+        if entry.spec.session_id:
+            ensure_session(transaction.connection, entry.tenant, entry.spec.session_id, now_us)
+        head = insert_run(transaction.connection, entry, now_us, self._generation, durability)
+        self._heads.put(head)
+        self._heads.about_to_change(transaction, head)
+        outcome = RecordOutcome.RECORD_OUTCOME_QUEUED
+        owner = entry.owner_instance_id
+        if not unfinished and owner and holds_lease(transaction.connection, owner, now_us):
+            self._start(transaction, head, entry)
+            outcome = RecordOutcome.RECORD_OUTCOME_STARTED
+        elif not unfinished:
+            head.claimable = True
+            save_head(transaction.connection, head)
+        if outcome == RecordOutcome.RECORD_OUTCOME_QUEUED:
+            transaction.on_done(self._turn_came)  # there is more to claim, now or at its deadline
+        record = read_record(transaction.connection, entry.tenant, entry.run_id)
+        return RecordRunsResult(outcome=outcome, record=record, interrupted_run_ids=interrupted, durable=True)
+
+    def _start(self, transaction: Transaction, head: RunHead, entry: RecordRunsEntry) -> None:
+        head.record.owner_instance_id = entry.owner_instance_id
+        head.record.epoch = 1
+        head.changed = True
+        if not entry.events or not entry.events[0].HasField("run_started"):
+            raise InvalidArgument.of([("events", "must begin with run_started when an instance claims the run")])
+        try:
+            check_events(AppendEventsEntry(events=entry.events))
+            self._log.extend(transaction, head, entry.events, entry.session_messages)
+        except Refused as refused:
+            raise InvalidArgument.of([("events", refused.detail)]) from refused
+
+    def _interrupt(self, transaction: Transaction, entry: RecordRunsEntry) -> list[str]:
+        """Cancels the session's runs if the new one is to interrupt them; returns which."""
+        if not entry.spec.session_id or entry.spec.on_busy != OnBusy.ON_BUSY_INTERRUPT:
+            return []
+        unfinished = unfinished_of_session(transaction.connection, entry.tenant, entry.spec.session_id)
+        # The newest first, so that no turn comes to a run that is about to be cancelled.
+        for run_id in reversed(unfinished):
+            self._ending.cancel(
+                transaction,
+                entry.tenant,
+                run_id,
+                signal_id=entry.run_id,
+                reason=f"interrupted by run {entry.run_id}",
+            )
+        return unfinished
+
+
+def _existing(record: RunRecord, entry: RecordRunsEntry) -> RecordRunsResult:
+    stored = record.spec
+    stored.input.extend(record.run.input)
+    if _body(stored) != _body(entry.spec):
+        return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_DIFFERS)
+    stored.ClearField("input")
+    if stored.HasField("plan"):
+        stored.ClearField("plan")
+    return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_EXISTING, record=record, durable=True)
+
+
+def _body(spec: RunSpec) -> RunSpec:
+    body = RunSpec()
+    body.CopyFrom(spec)
+    body.ClearField("idempotency_key")
+    body.ClearField("timeout")
+    body.on_busy = body.on_busy or OnBusy.ON_BUSY_ENQUEUE
+    body.durability = body.durability or Durability.DURABILITY_PROCESS
+    return body

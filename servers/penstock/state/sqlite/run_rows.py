@@ -1,0 +1,201 @@
+"""The rows of runs: how heads and records are put together and taken apart."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from penstock.state.clock import to_timestamp
+from penstock.state.log.head import RunHead, is_terminal
+from penstock.v1.run_log_pb2 import PendingSignal, ReadEventsResponse, RecordRunsEntry, RunRecord
+from penstock.v1.run_pb2 import Content, Durability, Run, RunSpec, RunState
+
+# Of the run in the row at hand; 0: its log is empty.
+LAST_SEQUENCE = (
+    "coalesce((SELECT last FROM chunks WHERE chunks.run = number ORDER BY first DESC, entry DESC LIMIT 1), 0)"
+)
+_HEAD_COLUMNS = (
+    "number, run_id, session_id, created_us, deadline_us, claimable, signals, output_sequence, waiting, head, "
+    "(SELECT summary FROM specs WHERE run = number), tenant"
+)
+_UNFINISHED_OF_SESSION = "FROM runs WHERE tenant = ? AND session_id = ? AND session_id <> '' AND state < 4"
+
+
+def insert_run(
+    connection: sqlite3.Connection, entry: RecordRunsEntry, now_us: int, generation: int, durability: Durability
+) -> RunHead:
+    """Stores a new run, QUEUED, and returns its head."""
+    spec = entry.spec
+    summary = Run(
+        run_id=entry.run_id,
+        session_id=spec.session_id,
+        labels=spec.labels,
+        create_time=to_timestamp(now_us),
+        durability=durability,
+        workflow=spec.workflow,
+    )
+    deadline_us = None
+    if spec.HasField("timeout"):
+        deadline_us = now_us + spec.timeout.ToMicroseconds()
+        summary.deadline_time.CopyFrom(to_timestamp(deadline_us))
+    kept_spec = RunSpec()
+    kept_spec.CopyFrom(spec)
+    kept_spec.ClearField("input")
+    body = RunRecord(
+        tenant=entry.tenant,
+        run=Run(plan=entry.plan if entry.HasField("plan") else None, input=spec.input),
+        spec=kept_spec,
+        user=entry.user,
+        request_id=entry.request_id,
+        traceparent=entry.traceparent,
+    )
+    record = RunRecord(run=Run(state=RunState.RUN_STATE_QUEUED, generation=generation))
+    cursor = connection.execute(
+        "INSERT INTO runs (tenant, run_id, session_id, state, created_us, deadline_us, owner, claimable, signals, "
+        "output_sequence, waiting, head) VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, '', ?)",
+        (
+            entry.tenant,
+            entry.run_id,
+            spec.session_id,
+            RunState.RUN_STATE_QUEUED,
+            now_us,
+            deadline_us,
+            record.SerializeToString(),
+        ),
+    )
+    number = int(cursor.lastrowid or 0)
+    connection.execute(
+        "INSERT INTO specs VALUES (?, ?, ?)",
+        (number, RunRecord(run=summary).SerializeToString(), body.SerializeToString()),
+    )
+    return RunHead(
+        number=number,
+        tenant=entry.tenant,
+        run_id=entry.run_id,
+        session_id=spec.session_id,
+        created_us=now_us,
+        deadline_us=deadline_us,
+        record=record,
+        durability=durability,
+    )
+
+
+def load_head(connection: sqlite3.Connection, tenant: str, run_id: str) -> RunHead | None:
+    """Reads a run's head; None: there is no such run. The writers of a finished run are left out."""
+    row = connection.execute(
+        f"SELECT {_HEAD_COLUMNS} FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+    ).fetchone()
+    if row is None:
+        return None
+    (
+        number,
+        run_id,
+        session_id,
+        created_us,
+        deadline_us,
+        claimable,
+        signals,
+        output_sequence,
+        waiting,
+        head,
+        summary,
+        tenant,
+    ) = row
+    loaded = RunHead(
+        number=number,
+        tenant=tenant,
+        run_id=run_id,
+        session_id=session_id,
+        created_us=created_us,
+        deadline_us=deadline_us,
+        record=RunRecord.FromString(head),
+        durability=RunRecord.FromString(summary).run.durability,
+        claimable=bool(claimable),
+        signals=signals,
+        output_sequence=output_sequence,
+        waiting=set(waiting.split()),
+    )
+    newest = connection.execute(
+        "SELECT last, log_bytes, entry FROM chunks WHERE run = ? ORDER BY first DESC, entry DESC LIMIT 1", (number,)
+    ).fetchone()
+    if newest is not None:
+        loaded.last_sequence, loaded.log_bytes, loaded.entries = newest
+    if not is_terminal(loaded.state):
+        writers = connection.execute(
+            "SELECT writer, max(writer_sequence) FROM chunks WHERE run = ? AND writer <> '' GROUP BY writer", (number,)
+        )
+        loaded.writers = dict(writers.fetchall())
+    return loaded
+
+
+def save_head(connection: sqlite3.Connection, head: RunHead) -> None:
+    """Stores what has changed in a head."""
+    connection.execute(
+        "UPDATE runs SET state = ?, owner = ?, claimable = ?, signals = ?, output_sequence = ?, waiting = ?, head = ? "
+        "WHERE number = ?",
+        (
+            head.state,
+            head.record.owner_instance_id,
+            head.claimable,
+            head.signals,
+            head.output_sequence,
+            " ".join(sorted(head.waiting)),
+            head.record.SerializeToString(),
+            head.number,
+        ),
+    )
+    head.changed = False
+
+
+def unfinished_of_session(connection: sqlite3.Connection, tenant: str, session_id: str) -> list[str]:
+    """Returns the ids of a session's runs that are not terminal, oldest first."""
+    rows = connection.execute(f"SELECT run_id {_UNFINISHED_OF_SESSION} ORDER BY number", (tenant, session_id))
+    return [run_id for (run_id,) in rows]
+
+
+def read_record(
+    connection: sqlite3.Connection, tenant: str, run_id: str, *, run_only: bool = False, whole_spec: bool = False
+) -> RunRecord | None:
+    """Puts a run's record together; None: there is no such run.
+
+    `whole_spec` leaves the plan in the spec, where the contract has it in the run only.
+    """
+    row = connection.execute(
+        "SELECT number, head, output_sequence, signals, state, summary, body, "
+        f"{LAST_SEQUENCE} FROM runs JOIN specs ON specs.run = number WHERE tenant = ? AND run_id = ?",
+        (tenant, run_id),
+    ).fetchone()
+    if row is None:
+        return None
+    number, head, output_sequence, signals, state, summary, body, last_sequence = row
+    # Messages in their encoded form merge by standing side by side.
+    record = RunRecord.FromString(summary + body + head)
+    record.run.last_sequence = record.run.durable_sequence = last_sequence
+    if output_sequence and state == RunState.RUN_STATE_SUCCEEDED:
+        record.run.output.extend(_output(connection, number, output_sequence))
+    if run_only:
+        return RunRecord(tenant=record.tenant, run=record.run)
+    if record.spec.HasField("plan") and not whole_spec:
+        record.spec.ClearField("plan")
+    for step_id, data in connection.execute("SELECT step_id, data FROM checkpoints WHERE run = ?", (number,)):
+        record.checkpoints[step_id] = data
+    if signals:
+        record.pending_signals.extend(read_signals(connection, number, 0))
+    return record
+
+
+def read_signals(connection: sqlite3.Connection, number: int, after: int) -> list[PendingSignal]:
+    """Returns a run's signals that are not taken in, in order."""
+    rows = connection.execute(
+        "SELECT signal FROM signals WHERE run = ? AND number > ? AND taken = 0 ORDER BY number", (number, after)
+    )
+    return [PendingSignal.FromString(signal) for (signal,) in rows]
+
+
+def _output(connection: sqlite3.Connection, number: int, sequence: int) -> Sequence[Content]:
+    row = connection.execute(
+        "SELECT events FROM chunks WHERE run = ? AND first <= ? AND last >= first ORDER BY first DESC LIMIT 1",
+        (number, sequence),
+    ).fetchone()
+    for event in ReadEventsResponse.FromString(row[0]).events:
+        if event.sequence == sequence:
+            return event.step_finished.output
+    return []

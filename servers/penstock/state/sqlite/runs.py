@@ -1,0 +1,61 @@
+"""Runs and their logs on SQLite."""
+
+from collections.abc import Awaitable
+
+from penstock.state.sqlite.database import Database
+from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.log_reader import SqliteRunLog
+from penstock.state.sqlite.log_writer import SqliteLogWriter
+from penstock.state.sqlite.recorder import Recorder
+from penstock.state.sqlite.run_rows import read_record
+from penstock.state.sqlite.run_search import find_runs
+from penstock.state.stores import Page, RunQuery
+from penstock.v1.run_log_pb2 import (
+    AppendEventsEntry,
+    AppendEventsResult,
+    RecordRunsEntry,
+    RecordRunsResult,
+    RunRecord,
+)
+from penstock.v1.run_pb2 import Durability, Run
+
+
+class SqliteRuns:
+    """Keeps runs and their logs."""
+
+    def __init__(
+        self, database: Database, hub: Hub, log: SqliteLogWriter, recorder: Recorder, keeps: Durability
+    ) -> None:
+        self.keeps = keeps
+        self._database = database
+        self._hub = hub
+        self._log = log
+        self._recorder = recorder
+
+    def record(self, entry: RecordRunsEntry) -> Awaitable[RecordRunsResult]:
+        """See RunStore."""
+        return self._database.write(lambda transaction: self._recorder.record(transaction, entry))
+
+    def append(self, entry: AppendEventsEntry) -> Awaitable[AppendEventsResult]:
+        """See RunStore."""
+        return self._database.write(lambda transaction: self._log.append(transaction, entry))
+
+    async def read(self, tenant: str, run_id: str, *, run_only: bool) -> RunRecord | None:
+        """See RunStore."""
+        return read_record(self._database.reader, tenant, run_id, run_only=run_only)
+
+    async def find(self, query: RunQuery) -> Page[Run]:
+        """See RunStore."""
+        return find_runs(self._database.reader, query)
+
+    async def open_log(self, tenant: str, run_id: str) -> SqliteRunLog | None:
+        """See RunStore."""
+        reader = self._database.reader
+        row = reader.execute(
+            "SELECT number, head FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+        ).fetchone()
+        if row is None:
+            return None
+        number, head = row
+        generation = RunRecord.FromString(head).run.generation
+        return SqliteRunLog(reader, self._hub, number, tenant, run_id, generation)

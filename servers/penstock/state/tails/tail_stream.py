@@ -1,0 +1,152 @@
+"""One reading process's stream: many tails, of which none holds up another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+
+from penstock.state.settings import StateSettings
+from penstock.state.stores import RunStore
+from penstock.state.tails.tail import Tail, open_tail
+from penstock.state.violations import Violations
+from penstock.v1.run_log_pb2 import TailBatch, TailEventsRequest, TailEventsResponse, TailOpen
+from penstock.wire.errors import InvalidArgument, PenstockError, ResourceExhausted
+from penstock.wire.status import to_status
+
+Write = Callable[[TailEventsResponse], Awaitable[None]]
+
+
+class TailStream:
+    """Follows runs for one reader: takes in what it asks for, and sends what is new of all its runs together.
+
+    The next response is gathered only when the one before is written, from whatever has news and credit then; so a
+    reader that does not read costs its cursors and nothing else.
+    """
+
+    def __init__(self, runs: RunStore, settings: StateSettings) -> None:
+        self._runs = runs
+        self._settings = settings
+        self._tails: dict[int, tuple[Tail, Callable[[], None]]] = {}
+        self._ready: dict[int, None] = {}
+        self._failed: list[TailBatch] = []
+        self._news = asyncio.Event()
+        self._no_more_requests = False
+
+    async def serve(self, requests: AsyncIterator[TailEventsRequest], write: Write) -> None:
+        """Serves the stream until the reader has asked for its last and got all of it.
+
+        Raises:
+            PenstockError: a request is wrong, or the store can't be read.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen(requests))
+                await self._send(write)
+                listening.cancel()
+        except ExceptionGroup as errors:
+            ours = errors.subgroup(PenstockError)
+            raise (errors if ours is None else _first(ours)) from None
+        finally:
+            for _, forget in self._tails.values():
+                forget()
+
+    async def _listen(self, requests: AsyncIterator[TailEventsRequest]) -> None:
+        async for request in requests:
+            for opening in request.opens:
+                await self._open(opening)
+            for credit in request.credits:
+                if credit.credit_bytes < 0:
+                    raise InvalidArgument.of([("credits.credit_bytes", "must not be negative")])
+                if credit.tail_id in self._tails:
+                    self._tails[credit.tail_id][0].credit += credit.credit_bytes
+                    self._wake(credit.tail_id)
+            for tail_id in request.closes:
+                self._forget(tail_id)
+        self._no_more_requests = True
+        self._news.set()
+
+    async def _open(self, opening: TailOpen) -> None:
+        tail_id = opening.tail_id
+        if tail_id in self._tails:
+            raise InvalidArgument.of([("opens.tail_id", f"{tail_id} is in use; give each tail a number of its own")])
+        if len(self._tails) >= self._settings.max_tails:
+            raise ResourceExhausted(f"one stream follows at most {self._settings.max_tails} runs; open another")
+        try:
+            violations = Violations()
+            violations.id("opens.tenant", opening.tenant)
+            violations.id("opens.run_id", opening.run_id)
+            if opening.credit_bytes < 0:
+                violations.add("opens.credit_bytes", "must not be negative")
+            violations.raise_any()
+            tail = await open_tail(
+                self._runs,
+                opening.tenant,
+                opening.run_id,
+                generation=opening.generation,
+                after=opening.after_sequence,
+                include=opening.include,
+                credit=opening.credit_bytes,
+                tail_id=tail_id,
+            )
+        except PenstockError as error:
+            self._failed.append(TailBatch(tail_id=tail_id, closed=True, error=to_status(error)))
+            self._news.set()
+            return
+        self._tails[tail_id] = (tail, tail.watch(partial(self._wake, tail_id)))
+        self._wake(tail_id)
+
+    def _wake(self, tail_id: int) -> None:
+        self._ready[tail_id] = None
+        self._news.set()
+
+    def _forget(self, tail_id: int) -> None:
+        self._ready.pop(tail_id, None)
+        if tail_id in self._tails:
+            _, forget = self._tails.pop(tail_id)
+            forget()
+
+    async def _send(self, write: Write) -> None:
+        while True:
+            self._news.clear()
+            response = await self._gather()
+            if response.batches:
+                await write(response)
+            elif self._no_more_requests and not self._tails:
+                return
+            elif not self._news.is_set() and not await self._news_within(self._settings.heartbeat):
+                await write(TailEventsResponse())
+
+    async def _news_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._news.wait()
+        except TimeoutError:
+            return False
+
+    async def _gather(self) -> TailEventsResponse:
+        """Takes from each tail that has news; those for which there was no room are first the next time."""
+        response = TailEventsResponse(batches=self._failed)
+        self._failed = []
+        room = self._settings.max_response_bytes
+        for tail_id in list(self._ready):
+            if room <= 0:
+                break
+            self._ready.pop(tail_id, None)
+            entry = self._tails.get(tail_id)
+            if entry is None:
+                continue
+            batch = await entry[0].collect(room)
+            if batch is not None:
+                room -= batch.ByteSize()
+                response.batches.append(batch)
+            if entry[0].closed:
+                self._forget(tail_id)
+            elif entry[0].has_more:
+                self._ready[tail_id] = None
+        if self._ready:
+            self._news.set()
+        return response
+
+
+def _first(errors: ExceptionGroup[PenstockError]) -> PenstockError:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
