@@ -8,8 +8,6 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/$(BIN)/uv)
 export UV_PYTHON_DOWNLOADS ?= never
 
-TASK ?=
-FILE ?=
 
 .PHONY: help
 help: ## List the targets
@@ -28,7 +26,7 @@ setup: .venv/.made ## Make the environment in .venv
 
 .PHONY: run
 run: setup ## Run a real task through all five layers and show the way it went (TASK="…" or FILE=path)
-	@TASK="$$TASK" FILE="$$FILE" $(BIN)/python scripts/run.py
+	@$(BIN)/python scripts/run.py
 
 .PHONY: up
 up: setup ## Serve on 127.0.0.1:50051 until Ctrl-C

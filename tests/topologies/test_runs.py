@@ -205,7 +205,7 @@ async def test_a_failed_step_is_retried_as_its_policy_says(client: Client) -> No
     ]
     transcript = Transcript()
     for event in seen:
-        transcript.add(event)
+        transcript.consume(event)
     assert transcript.text == "attempt 2"
 
 

@@ -1,8 +1,11 @@
 """One service with a method of each kind, hosted in-process and over TCP, and a leak check after each test."""
 
 import asyncio
+import functools
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,6 +19,7 @@ from penstock.wire.channel import open_channel
 from penstock.wire.in_process import InProcessServer
 from penstock.wire.in_process.limits import MAX_MESSAGE_BYTES
 
+HERE = Path(__file__).parent
 SERVICE = "penstock.conformance.Wire"
 METHODS = {kind: kind.name.title().replace("_", "") for kind in Kind}
 
@@ -170,6 +174,22 @@ class Wire:
             await self.server.stop(None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bounds every test of this folder, so that what hangs fails."""
+    for item in items:
+        if item.path.parent == HERE and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = _bounded(item.obj)
+
+
+def _bounded(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def bounded(*args: Any, **kwargs: Any) -> None:
+        async with asyncio.timeout(10):
+            await test(*args, **kwargs)
+
+    return bounded
+
+
 @pytest.fixture(params=list(Kind), ids=lambda kind: kind.name.lower())
 def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
@@ -179,8 +199,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
     before = asyncio.all_tasks()
     hosted = Wire(request.param)
-    async with asyncio.timeout(10):
-        yield hosted
+    yield hosted
     await hosted.close()
     async with asyncio.timeout(5):
         while left := asyncio.all_tasks() - before - {asyncio.current_task()}:

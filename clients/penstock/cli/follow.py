@@ -8,6 +8,7 @@ from penstock.cli.ask import client_at
 from penstock.cli.exits import Exit
 from penstock.cli.failure import at, attach_command, explain
 from penstock.cli.json_line import print_json
+from penstock.cli.run_text import state_name
 from penstock.cli.terminal import note
 from penstock.cli.view import View, print_run_error, summary
 from penstock.client import Client, PenstockError, RunEvent, RunState, RunStream, Transcript
@@ -55,9 +56,11 @@ class Follower:
         self._end_view()
 
     def _ended(self) -> Exit:
-        if self._stream is None or self._last is None or not self._last.HasField("run_finished"):
-            note("the run has no events after these")
-            return Exit.OK if self._stream and _succeeded(self._stream.run.state) else Exit.RUN_NOT_SUCCEEDED
+        assert self._stream is not None  # it was followed to its end
+        if self._last is None:
+            run = self._stream.run
+            note(f"{run.run_id} {state_name(run.state)} · no events after {self._stream.cursor.after_sequence}")
+            return Exit.OK if _succeeded(run.state) else Exit.RUN_NOT_SUCCEEDED
         note(summary(self._stream.run, self._last, self._transcript.tokens))
         if _succeeded(self._last.run_finished.state):
             return Exit.OK

@@ -74,11 +74,11 @@ def _calls(way: RunWay) -> Iterator[str]:
 
 
 def _events(way: RunWay) -> Iterator[str]:
-    kinds = ", ".join(f"{number:,} {kind}" for kind, number in way.events.items())
+    # The no-break space keeps a number and its kind on one line.
+    kinds = ", ".join(f"{number:,}\u00a0{kind}" for kind, number in way.events.items())
     yield f"\n{count(way.events.total(), 'event')} in the log"
-    yield textwrap.fill(
-        kinds, min(shutil.get_terminal_size().columns, 120), initial_indent=INDENT, subsequent_indent=INDENT
-    )
+    width = min(shutil.get_terminal_size().columns, 120)
+    yield textwrap.fill(kinds, width, initial_indent=INDENT, subsequent_indent=INDENT).replace("\u00a0", " ")
     yield f"\n{count(way.transcript.tokens, 'token')} in the answer, {count(len(way.transcript.text), 'character')}"
     if usage := usage_text(way.run.usage):
         yield INDENT + usage

@@ -60,7 +60,7 @@ async def outcome_of(work: Work, name: str, request_id: str) -> Outcome:
     except StepFailed as error:
         return Failed(error.status)
     except AgentError as error:
-        _LOGGER.info("%s failed with words of its own (request id %s): %s", name, request_id, error)
+        _LOGGER.info("%s failed in words of its own: %s", name, error, extra={"request_id": request_id})
         return Failed(_status(grpc.StatusCode.INTERNAL, error.message[:_LONGEST_TEXT], error.reason, request_id))
     except OutputTooLarge:
         text = f"the output is over {MAX_PAYLOAD_BYTES} bytes"
@@ -70,7 +70,7 @@ async def outcome_of(work: Work, name: str, request_id: str) -> Outcome:
     except BaseException as error:  # SystemExit too: it must not reach the event loop
         if isinstance(error, asyncio.CancelledError) and _being_cancelled():
             raise
-        _LOGGER.exception("%s failed (request id %s)", name, request_id)
+        _LOGGER.exception("%s failed", name, extra={"request_id": request_id})
         text = f"the agent failed; the server's log has the details under request id {request_id}"
         return Failed(_status(grpc.StatusCode.INTERNAL, text, "AGENT_FAILED", request_id))
 

@@ -63,7 +63,6 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         who = asker()
         is_tool = request.WhichOneof("work") == "tool"
         agent = None if is_tool else self._agent(request.agent.agent)
-        limits = Limits(_seconds(request), who.request_id)
         attempt = Attempt(who.tenant, request.run_id, request.step_id, request.attempt)
         writer = self._log.open(
             tenant=attempt.tenant,
@@ -87,6 +86,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
                 results=request.results,
             )
             work = partial(play_agent, agent, _task(request.agent, request.input), seen, writer)
+        limits = Limits(_seconds(request), who.request_id)
         return await run_attempt(request, work, writer, self._stage, limits)
 
     async def StreamExecute(

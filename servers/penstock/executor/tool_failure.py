@@ -13,7 +13,12 @@ from penstock.wire.status import DETAILS_KEY, failed_status, from_rpc_error, to_
 
 # What grpc and the in-process channel say when a call got no connection at all. Any other text counts as "may have
 # been made", which is the side to err on.
-_NEVER_SENT: Final = ("failed to connect to all addresses", "the in-process server ", "DNS resolution failed")
+_NEVER_SENT: Final = (
+    "failed to connect to all addresses",
+    "connections to all backends failing",
+    "errors resolving ",
+    "the in-process server ",
+)
 _REFUSALS: Final = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,

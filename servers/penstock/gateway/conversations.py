@@ -66,7 +66,7 @@ class Conversations:
             return ListMessagesResponse()
         last = answer.messages[-1].index
         # Read backwards the range ends before the next page's newest, forwards it begins with the next page's oldest.
-        following = make_token(listing, str(last if request.newest_first else last)) if answer.more else ""
+        following = make_token(listing, str(last if request.newest_first else last + 1)) if answer.more else ""
         return ListMessagesResponse(messages=answer.messages, next_page_token=following)
 
     async def delete(self, session_id: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -14,7 +14,8 @@ from penstock.run_log.tail import Tail
 from penstock.v1.gateway_pb2 import AttachRunResponse, StreamRunResponse
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_EVENTS, TAIL_INCLUDE_LIFECYCLE, TailBatch, TailInclude
 
-MOST_MESSAGE_BYTES: Final = 1024 * 1024
+# A batch, and so a message, never holds more than this, or one event where that alone is bigger (at most 1 MiB).
+WINDOW_BYTES: Final = 256 * 1024
 
 # The two streams have messages of the same shape.
 Message = TypeVar("Message", AttachRunResponse, StreamRunResponse)
@@ -54,8 +55,7 @@ class RunStreams:
                 while batch is not None:
                     if batch.events or batch is _SILENCE:
                         generation = batch.generation or generation
-                        for piece in _pieces(batch, generation, message):
-                            yield piece
+                        yield message(events=batch.events, generation=generation)
                     batch = await self._next(tail, cursor, give_up_at, heartbeat=self.settings.heartbeat_seconds)
 
     async def wait_for_end(self, cursor: Cursor, give_up_at: float | None) -> None:
@@ -72,6 +72,7 @@ class RunStreams:
             generation=cursor.generation,
             after_sequence=cursor.after_sequence,
             include=(include,),
+            window_bytes=WINDOW_BYTES,
             patience=self.settings.state_patience,
         )
 
@@ -90,19 +91,3 @@ class RunStreams:
 
 
 _SILENCE: Final = TailBatch()
-
-
-def _pieces(batch: TailBatch, generation: int, message: type[Message]) -> Iterator[Message]:
-    """Yields a batch's events in messages below the limit, each with at least one; an empty one for silence."""
-    if batch.ByteSize() <= MOST_MESSAGE_BYTES:
-        yield message(events=batch.events, generation=generation)
-        return
-    piece, size = message(generation=generation), 0
-    for event in batch.events:
-        event_size = event.ByteSize() + 8  # with its tag and length
-        if piece.events and size + event_size > MOST_MESSAGE_BYTES:
-            yield piece
-            piece, size = message(generation=generation), 0
-        piece.events.append(event)
-        size += event_size
-    yield piece

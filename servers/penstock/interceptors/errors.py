@@ -33,10 +33,10 @@ async def errors(call: Call) -> AsyncGenerator[None]:
             # Nobody is left to tell, and the error is mostly how a handler notices that its call is over.
             _LOGGER.debug("%s failed after its end", call.method, exc_info=error)
             raise asyncio.CancelledError from error
-        await _abort(call, _translated(call, _single(error)))
+        await _abort(call, _translated(call, single_error(error)))
 
 
-def _single(error: BaseException) -> BaseException:
+def single_error(error: BaseException) -> BaseException:
     """Returns the one error that a TaskGroup wrapped, or the group when there are several."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

@@ -13,6 +13,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from penstock.interceptors.context import Door
 from penstock.interceptors.draining import Gate
+from penstock.interceptors.errors import single_error
 from penstock.interceptors.guard import Load
 from penstock.interceptors.stack import server_stack
 from penstock.server import building
@@ -27,6 +28,7 @@ from penstock.server.identity import ProcessIdentity, new_identity
 from penstock.server.readiness import Check, Pulse, Readiness
 from penstock.server.reflection import add_reflection
 from penstock.server.services import add_services, service_names
+from penstock.wire.errors import PenstockError
 from penstock.wire.in_process import InProcessServer
 
 
@@ -54,6 +56,14 @@ CALLS: Final[Mapping[str, Sequence[str]]] = {name: layer.calls for name, layer i
 
 # Seconds that calls which nobody waits for (reads, tails, health watches) get to end when a listener stops.
 STOP_GRACE: Final = 0.5
+
+
+class NotStarted(Exception):
+    """A layer can't be started; `by_configuration` says that its settings are to blame."""
+
+    def __init__(self, layer: str, cause: Exception) -> None:
+        super().__init__(f"the {layer} layer can't start: {cause}")
+        self.by_configuration = isinstance(cause, ValueError | PenstockError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +94,18 @@ class Mesh:
 async def open_mesh(config: Config) -> AsyncGenerator[Mesh]:
     """Starts the hosted layers, and stops them in reverse; what had been started is stopped when a part fails.
 
-    Raises ValueError for what only a layer can find wrong in its settings, NotListening for an address that is taken.
+    Raises NotStarted when a layer can't be started, NotListening when an address can't be listened on.
     """
+    try:
+        async with _mesh(config) as mesh:
+            yield mesh
+    except BaseExceptionGroup as group:
+        # Layers run their own work in task groups, which wrap whatever passes through them on its way out.
+        raise single_error(group) from None
+
+
+@asynccontextmanager
+async def _mesh(config: Config) -> AsyncGenerator[Mesh]:
     identity = new_identity()
     loads = {
         service: load
@@ -102,7 +122,7 @@ async def open_mesh(config: Config) -> AsyncGenerator[Mesh]:
         readiness: dict[str, Readiness] = {}
         for name, layer in LAYERS.items():
             if name in config.hosted:
-                running[name] = await stack.enter_async_context(layer.build(parts))
+                running[name] = await _started(name, layer, parts, stack)
                 readiness[name] = Readiness(name, service_names(name), _checks(name, running[name], channels), pulse)
                 add_services(name, running[name], local[name])
                 _add_health([readiness[name]], identity, local[name])
@@ -114,6 +134,13 @@ async def open_mesh(config: Config) -> AsyncGenerator[Mesh]:
         ]
         await stack.enter_async_context(_checking(list(readiness.values())))
         yield Mesh(identity, running, readiness, tuple(listeners))
+
+
+async def _started(name: str, layer: Layer, parts: Parts, stack: AsyncExitStack) -> Any:
+    try:
+        return await stack.enter_async_context(layer.build(parts))
+    except (ValueError, PenstockError, RuntimeError, OSError) as error:
+        raise NotStarted(name, error) from error
 
 
 def _places(config: Config) -> list[tuple[Address, tuple[str, ...]]]:

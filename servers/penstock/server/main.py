@@ -106,7 +106,7 @@ def penstockd(
 
 def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config: bool, ready_file: Path | None) -> int:
     # Imported late, so that help and completion do not wait for grpc.
-    from penstock.server.assemble import CALLS
+    from penstock.server.assemble import CALLS, NotStarted
     from penstock.server.config import make_config
     from penstock.server.host import NotListening
     from penstock.server.logs import set_up_logs
@@ -119,7 +119,7 @@ def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config
     try:
         config = make_config([*in_file, *from_environment(os.environ), *from_flags(flags)], mistakes, CALLS)
     except ConfigError as error:
-        return _refuse(error)
+        return _end(error, MISCONFIGURED)
     if print_config:
         typer.echo(shown(config))
         return 0
@@ -130,20 +130,18 @@ def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config
         with asyncio.Runner(loop_factory=_loop_factory(config.loop)) as runner:
             runner.run(serve(config, ready_file=ready_file, say=_say))
     except NotListening as error:
-        typer.echo(f"penstockd: {error}", err=True)
-        return FAILED
-    except ValueError as error:
-        # What only a layer can know of its settings: an agent that is none, a store that can't be opened so.
-        return _refuse(error)
+        return _end(error, FAILED)
+    except NotStarted as error:
+        return _end(error, MISCONFIGURED if error.by_configuration else FAILED)
     except (asyncio.CancelledError, KeyboardInterrupt):
         typer.echo("penstockd: stopped at once, as told; runs in progress go on at the next start", err=True)
         return FAILED
     return 0
 
 
-def _refuse(error: ValueError) -> int:
+def _end(error: Exception, code: int) -> int:
     typer.echo(f"penstockd: {error}", err=True)
-    return MISCONFIGURED
+    return code
 
 
 def _say(text: str) -> None:

@@ -70,7 +70,7 @@ class Invoker:
         except BaseException as error:  # SystemExit too: a tool must not end the server
             if isinstance(error, asyncio.CancelledError) and _being_cancelled():
                 raise
-            _LOGGER.exception("tool %s failed (request %s)", tool.name, context.request_id)
+            _LOGGER.exception("tool %s failed", tool.name, extra=_facts(context))
             return _tool_failed(f"{tool.name} raised {type(error).__name__}")
         return _succeeded(tool, result)
 
@@ -79,6 +79,10 @@ def _is_async(tool: Tool) -> bool:
     if inspect.isroutine(tool.function) or not callable(tool.function):
         return inspect.iscoroutinefunction(tool.function)
     return inspect.iscoroutinefunction(type(tool.function).__call__)
+
+
+def _facts(context: ToolContext) -> dict[str, str]:
+    return {"request_id": context.request_id, "run_id": context.run_id, "call_id": context.call_id}
 
 
 def _being_cancelled() -> bool:

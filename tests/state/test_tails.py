@@ -1,0 +1,285 @@
+"""Following runs: one stream for many, with credit for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import grpc
+import grpc.aio
+import pytest
+from tests.state import entries as e
+from tests.state.house import House, error_of, open_house
+
+from penstock.state.settings import StateSettings
+from penstock.v1 import run_log_pb2 as pb
+from penstock.v1.run_pb2 import RunState
+from penstock.wire.errors import InvalidArgument, NotFound
+from penstock.wire.status import from_status
+
+LIFECYCLE, SIGNALS = pb.TailInclude.TAIL_INCLUDE_LIFECYCLE, pb.TailInclude.TAIL_INCLUDE_SIGNALS
+PLENTY = 1 << 20
+
+
+class Reader:
+    """Writes requests to a TailEvents stream and sorts its news by tail."""
+
+    def __init__(self, call: grpc.aio.StreamStreamCall[pb.TailEventsRequest, pb.TailEventsResponse]) -> None:
+        self.call = call
+        self.batches: dict[int, list[pb.TailBatch]] = {}
+        self.responses: list[pb.TailEventsResponse] = []
+
+    async def open(self, tail_id: int, run_id: str, *, credit: int = PLENTY, **cursor: object) -> None:
+        opening = pb.TailOpen(tail_id=tail_id, tenant=e.TENANT, run_id=run_id, credit_bytes=credit, **cursor)  # type: ignore[arg-type] # passed through
+        await self.call.write(pb.TailEventsRequest(opens=[opening]))
+
+    async def give(self, tail_id: int, credit: int) -> None:
+        await self.call.write(pb.TailEventsRequest(credits=[pb.TailCredit(tail_id=tail_id, credit_bytes=credit)]))
+
+    async def next(self) -> pb.TailEventsResponse:
+        response = await self.call.read()
+        assert isinstance(response, pb.TailEventsResponse), "the stream has ended"
+        self.responses.append(response)
+        for batch in response.batches:
+            self.batches.setdefault(batch.tail_id, []).append(batch)
+        return response
+
+    def sequences(self, tail_id: int) -> list[int]:
+        return [event.sequence for batch in self.batches.get(tail_id, []) for event in batch.events]
+
+    async def until(self, tail_id: int, sequence: int) -> None:
+        while sequence not in self.sequences(tail_id):
+            await self.next()
+
+    async def closed(self, tail_id: int) -> pb.TailBatch:
+        while not (self.batches.get(tail_id) and self.batches[tail_id][-1].closed):
+            await self.next()
+        return self.batches[tail_id][-1]
+
+
+@asynccontextmanager
+async def reading(house: House) -> AsyncGenerator[Reader]:
+    call = house.log.TailEvents()
+    try:
+        async with asyncio.timeout(10):
+            yield Reader(call)
+    finally:
+        call.cancel()
+
+
+async def test_a_tail_gets_what_is_there_and_what_comes_until_the_end(house: House) -> None:
+    """The first batch carries the run; the last one closes the tail after run_finished."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1")
+        await reader.until(1, 2)
+        first = reader.batches[1][0]
+        assert (first.run.run_id, first.run.state, first.generation) == ("run-1", RunState.RUN_STATE_RUNNING, 1)
+        assert not first.run.input
+        assert not first.run.HasField("plan")
+        await e.append_events(house, "run-1", e.token(), e.step_finished(), e.run_finished(output_step="main"))
+        last = await reader.closed(1)
+        assert not last.HasField("error")
+        assert reader.sequences(1) == [1, 2, 3, 4, 5]
+        assert sum(batch.HasField("run") for batch in reader.batches[1]) == 1
+        await reader.open(2, "run-1", after_sequence=5)
+        assert (await reader.closed(2)).run.state == RunState.RUN_STATE_SUCCEEDED
+
+
+async def test_a_tail_goes_on_from_any_cursor(house: House) -> None:
+    """From N come N+1 and all that follow, once each, wherever entries begin and end."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    for size in (1, 3, 2):
+        await e.append_events(house, "run-1", *[e.token()] * size)
+    async with reading(house) as reader:
+        for after in range(8):
+            await reader.open(after + 1, "run-1", after_sequence=after)
+            await reader.until(after + 1, 8)
+            assert reader.sequences(after + 1) == list(range(after + 1, 9))
+
+
+async def test_credit_bounds_what_a_tail_sends(house: House) -> None:
+    """No credit: the run alone. Any credit: at least one event. Then as many as fit, and no more."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    await e.append_events(house, "run-1", *[e.token("x" * 1000) for _ in range(10)])
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", credit=0, after_sequence=2)
+        await reader.next()
+        assert reader.batches[1][0].HasField("run")
+        assert reader.sequences(1) == []
+        await reader.give(1, 1)
+        await reader.next()
+        assert reader.sequences(1) == [3]
+        debt = reader.batches[1][-1].used_bytes - 1
+        await reader.give(1, debt + 2500)
+        await reader.next()
+        assert reader.sequences(1) == [3, 4, 5]
+        await reader.give(1, PLENTY)
+        await reader.until(1, 12)
+        assert reader.sequences(1) == list(range(3, 13))
+
+
+async def test_a_stuck_reader_holds_no_other_up(house: House) -> None:
+    """A tail without credit beside one with it: the second is read to its end."""
+    await e.lease(house)
+    for run_id in ("run-1", "run-2"):
+        await e.record(house, e.record_entry(run_id))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", credit=1)
+        await reader.open(2, "run-2")
+        for _ in range(20):
+            await e.append_events(house, "run-1", e.token("x" * 10_000))
+            await e.append_events(house, "run-2", e.token())
+        await e.append_as_owner(house, "run-2", e.run_finished(RunState.RUN_STATE_FAILED))
+        await reader.closed(2)
+        assert reader.sequences(2) == list(range(1, 24))
+        assert reader.sequences(1) == [1]
+
+
+async def test_runs_that_one_commit_touched_share_a_response(house: House) -> None:
+    """Batching across runs is what makes a stream cheap."""
+    await e.lease(house)
+    names = [f"run-{number}" for number in range(5)]
+    for name in names:
+        await e.record(house, e.record_entry(name))
+    async with reading(house) as reader:
+        for number, name in enumerate(names):
+            await reader.open(number, name)
+            await reader.until(number, 2)
+        await e.append(house, *[e.append_entry(name, e.token()) for name in names])
+        response = await reader.next()
+        assert len(response.batches) == 5
+
+
+async def test_a_long_log_comes_in_pieces(house: House) -> None:
+    """Responses stop near 1 MiB, so that no reader has to take more at once."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    for _ in range(8):
+        await e.append_events(house, "run-1", e.token("x" * 500_000))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", credit=1 << 30)
+        await reader.until(1, 10)
+        assert reader.sequences(1) == list(range(1, 11))
+        assert max(response.ByteSize() for response in reader.responses) < 1_200_000
+
+
+async def test_lifecycle_leaves_out_tokens_and_progress(house: House) -> None:
+    """They cost no credit, and their runs still close."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    await e.append_events(house, "run-1", *[e.token()] * 50)
+    await e.append_events(house, "run-1", e.token(), e.step_finished(), e.run_finished(output_step="main"))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", include=[LIFECYCLE])
+        await reader.closed(1)
+        assert reader.sequences(1) == [1, 2, 54, 55]
+    assert len(await e.read_log(house, "run-1", include=[LIFECYCLE])) == 4
+
+
+async def test_the_owner_hears_signals_in_order_without_credit(house: House) -> None:
+    """Those sent before and after it began to listen, each once on one stream, again on the next."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    await e.cancel(house, "run-1", "signal-a")
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", include=[LIFECYCLE, SIGNALS], credit=0)
+        await reader.next()
+        await e.cancel(house, "run-1", "signal-b")
+        await reader.next()
+        heard = [signal.signal_id for batch in reader.batches[1] for signal in batch.signals]
+        assert heard == ["signal-a", "signal-b"]
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", include=[SIGNALS], credit=0)
+        await reader.next()
+        assert [signal.signal_number for signal in reader.batches[1][0].signals] == [1, 2]
+        await e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_CANCELLED))
+        await reader.closed(1)
+
+
+async def test_a_tail_that_fails_leaves_the_others_alone(house: House) -> None:
+    """An unknown run and a cursor beyond the end close their tails with the status for the caller."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    async with reading(house) as reader:
+        await reader.open(1, "run-9")
+        assert isinstance(from_status((await reader.closed(1)).error), NotFound)
+        await reader.open(2, "run-1", after_sequence=3)
+        assert isinstance(from_status((await reader.closed(2)).error), InvalidArgument)
+        await reader.open(3, "run-1")
+        await reader.until(3, 2)
+
+
+async def test_a_stream_ends_when_its_reader_has_asked_for_all_and_got_it(house: House) -> None:
+    """Half-closing after the last request lets the open tails come to their end."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1")
+        await reader.call.done_writing()
+        await reader.until(1, 2)
+        await e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_FAILED))
+        await reader.closed(1)
+        assert await reader.call.read() is grpc.aio.EOF
+        assert await reader.call.code() is grpc.StatusCode.OK
+
+
+async def test_a_number_that_is_in_use_ends_the_stream(house: House) -> None:
+    """Nobody could tell the two tails apart."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1")
+        await reader.open(1, "run-1")
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await reader.until(1, 99)
+        assert isinstance(error_of(raised.value), InvalidArgument)
+
+
+async def test_a_silent_stream_shows_that_it_lives(url: str) -> None:
+    """An empty response comes as a heartbeat."""
+    async with open_house(StateSettings(url=url + ".second", heartbeat=0.01)) as house, reading(house) as reader:
+        assert not (await reader.next()).batches
+
+
+async def test_reading_without_following_stops_at_what_is_there(house: House) -> None:
+    """And following goes on to the end of the run."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    assert [event.sequence for event in await e.read_log(house, "run-1", after=1)] == [2]
+    assert await e.read_log(house, "run-1", after=2) == []
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        following = group.create_task(e.read_log(house, "run-1", follow=True))
+        for _ in range(10):
+            await e.append_events(house, "run-1", e.token())
+        await e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_FAILED))
+    assert [event.sequence for event in following.result()] == list(range(1, 14))
+
+
+async def test_many_writers_leave_no_gap_and_every_reader_sees_the_same(house: House) -> None:
+    """Twenty concurrent writers of one attempt, and readers that begin in the middle of it."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+
+    async def write(writer: str) -> None:
+        for number in range(1, 11):
+            await e.append_events(house, "run-1", e.token(f"{writer}.{number}"), writer=writer, number=number)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        early = group.create_task(e.read_log(house, "run-1", follow=True))
+        async with asyncio.TaskGroup() as writers:
+            for writer in range(20):
+                writers.create_task(write(f"writer-{writer}"))
+            late = group.create_task(e.read_log(house, "run-1", follow=True))
+        await e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_FAILED))
+    assert early.result() == late.result()
+    assert [event.sequence for event in early.result()] == list(range(1, 204))
+    texts = [event.token.text for event in early.result() if event.HasField("token")]
+    assert len(set(texts)) == 200
+    for writer in range(20):
+        own = [text for text in texts if text.startswith(f"writer-{writer}.")]
+        assert own == [f"writer-{writer}.{number}" for number in range(1, 11)]
