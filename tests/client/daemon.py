@@ -22,14 +22,14 @@ def running_daemon(home: Path, agents: tuple[str, ...] = AGENTS) -> Iterator[str
         *(word for name in agents for word in ("--agent", f"{name}=agents:{name}")),
         *("--tool", "tools:measure"),
     ]
-    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as daemon:
-        assert daemon.stderr is not None
+    with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as daemon:
+        assert daemon.stdout is not None
         too_slow = Timer(SECONDS_TO_START, daemon.kill)
         too_slow.start()
         # What it says after its banner is read on, for a full pipe would stop it.
-        reading = Thread(target=daemon.stderr.read)
+        reading = Thread(target=daemon.stdout.read)
         try:
-            address = _announced(daemon.stderr)
+            address = _announced(daemon.stdout)
             too_slow.cancel()
             reading.start()
             yield address

@@ -111,11 +111,12 @@ async def test_an_attempt_that_was_replaced_is_stopped(mesh):
 
 
 @pytest.mark.parametrize("fields", [{"epoch": 7}, {"attempt": 2}, {"step_id": "other"}])
-async def test_an_attempt_that_is_not_open_can_write_nothing(mesh, fields):
-    """Wrong epoch, wrong attempt, wrong step."""
+@pytest.mark.parametrize("agent", ["words", "waits"])
+async def test_an_attempt_that_is_not_open_can_write_nothing(mesh, fields, agent):
+    """Wrong epoch, wrong attempt, wrong step; an agent that is quiet after its first word is stopped too."""
     await mesh.record("r1")
     fields = {"attempt": 1, **fields}
-    answer = await mesh.execute(mesh.request("r1", AgentWork(agent="words", task="x"), **fields))
+    answer = await mesh.execute(mesh.request("r1", AgentWork(agent=agent, task="x"), **fields))
     assert answer.outcome == executor.EXECUTE_OUTCOME_FENCED
     assert len(await mesh.events("r1")) == 2
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # Times short enough for a test to see them pass.
 QUICK = GatewaySettings(
-    heartbeat_seconds=0.05, start_timeout=2, read_timeout=2, state_patience=0.2, status_timeout=0.5, answer_margin=0.05
+    heartbeat_seconds=0.05, start_timeout=2, read_timeout=2, state_patience=0.2, status_timeout=0.5, answer_margin=0.3
 )
 IDENTITY = Identity("penstock", "test", "1.2.3", ("reflection",))
 AGENTS = {name: f"tests.gateway.agents:{name}" for name in ("shout", "broken", "endless")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import grpc.aio
 
@@ -61,15 +61,14 @@ async def open_house(settings: StateSettings) -> AsyncGenerator[House]:
         await server.start()
         try:
             async with InProcessChannel(server) as channel:
-                # Only type checkers know the asynchronous stubs.
                 yield House(
                     layer,
-                    cast("RunLogServiceAsyncStub", run_log_pb2_grpc.RunLogServiceStub(channel)),
-                    cast("OwnershipServiceAsyncStub", ownership_pb2_grpc.OwnershipServiceStub(channel)),
-                    cast("StateServiceAsyncStub", state_pb2_grpc.StateServiceStub(channel)),
-                    cast("SessionServiceAsyncStub", session_pb2_grpc.SessionServiceStub(channel)),
-                    cast("EventServiceAsyncStub", event_pb2_grpc.EventServiceStub(channel)),
-                    cast("LimitServiceAsyncStub", limit_pb2_grpc.LimitServiceStub(channel)),
+                    run_log_pb2_grpc.RunLogServiceStub(channel),
+                    ownership_pb2_grpc.OwnershipServiceStub(channel),
+                    state_pb2_grpc.StateServiceStub(channel),
+                    session_pb2_grpc.SessionServiceStub(channel),
+                    event_pb2_grpc.EventServiceStub(channel),
+                    limit_pb2_grpc.LimitServiceStub(channel),
                 )
         finally:
             await server.stop(None)

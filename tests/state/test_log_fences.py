@@ -5,7 +5,7 @@ from tests.state import entries as e
 from tests.state.house import House, open_house
 
 from penstock.state.settings import StateSettings
-from penstock.v1.run_event_pb2 import StepOutcome
+from penstock.v1.run_event_pb2 import RunEvent, SignalTaken, StepOutcome
 from penstock.v1.run_log_pb2 import AppendOutcome as Out
 from penstock.v1.run_pb2 import RunState
 
@@ -150,12 +150,12 @@ async def test_an_unknown_run_is_not_found(house: House) -> None:
         [e.run_finished(RunState.RUN_STATE_RUNNING)],
         [e.token(step="other")],
         [e.token(attempt=2)],
-        [e.RunEvent(step_id="main", attempt=1)],
-        [e.RunEvent(sequence=9, step_id="main", attempt=1)],
+        [RunEvent(step_id="main", attempt=1)],
+        [RunEvent(sequence=9, step_id="main", attempt=1)],
     ],
     ids=lambda events: "+".join(str(event.WhichOneof("event")) for event in events),
 )
-async def test_what_an_attempt_may_not_write_is_invalid(house: House, events: list[e.RunEvent]) -> None:
+async def test_what_an_attempt_may_not_write_is_invalid(house: House, events: list[RunEvent]) -> None:
     """Such an entry is refused by itself, leaves the log as it was, and the others of its call are taken."""
     results = await e.append(house, e.append_entry("run-1", *events), e.append_entry("run-1", e.token()))
     assert [result.outcome for result in results] == [Out.APPEND_OUTCOME_INVALID, Out.APPEND_OUTCOME_APPENDED]
@@ -171,11 +171,11 @@ async def test_what_an_attempt_may_not_write_is_invalid(house: House, events: li
         [e.token(step="never-started")],
         [e.step_finished(step="never-started")],
         [e.step_started(1, step="b"), e.run_finished(output_step="b")],
-        [e.RunEvent(signal=e.ev.SignalTaken(signal_number=1))],
+        [RunEvent(signal=SignalTaken(signal_number=1))],
     ],
     ids=lambda events: "+".join(str(event.WhichOneof("event")) for event in events),
 )
-async def test_what_does_not_fit_the_log_is_invalid_as_a_whole(house: House, events: list[e.RunEvent]) -> None:
+async def test_what_does_not_fit_the_log_is_invalid_as_a_whole(house: House, events: list[RunEvent]) -> None:
     """The part of an entry before the event that does not fit is undone with it, in memory too."""
     before = await e.run_record(house, "run-1")
     assert (await e.append_as_owner(house, "run-1", *events)).outcome == Out.APPEND_OUTCOME_INVALID

@@ -9,6 +9,7 @@ from tests.state import entries as e
 from tests.state.house import House, error_of
 
 from penstock.v1.ownership_pb2 import ClaimReason, SendSignalRequest, SignalOutcome
+from penstock.v1.run_log_pb2 import AppendOutcome
 from penstock.v1.run_pb2 import RunState, Signal
 from penstock.v1.session_pb2 import ReadMessagesRequest
 from penstock.wire.errors import FailedPrecondition, Unimplemented
@@ -44,7 +45,7 @@ async def test_runs_of_a_lapsed_owner_are_claimed_with_a_new_epoch(house: House)
     ]
     assert claimed[0].record.owner_instance_id == "second"
     fenced = await e.append_events(house, "run-1", e.token(), epoch=1)
-    assert fenced.outcome == e.pb.AppendOutcome.APPEND_OUTCOME_FENCED
+    assert fenced.outcome == AppendOutcome.APPEND_OUTCOME_FENCED
 
 
 async def test_a_waiting_claim_wakes_when_a_lease_lapses(house: House) -> None:
@@ -53,7 +54,7 @@ async def test_a_waiting_claim_wakes_when_a_lease_lapses(house: House) -> None:
     await e.lease(house, ttl=0.15)
     await e.record(house, e.record_entry("run-1"))
     async with asyncio.timeout(5):
-        claimed = (await e.claim(house, "second", wait=4.0)).runs
+        claimed = (await e.claim(house, "second", wait=30.0)).runs
     assert [run.record.run.run_id for run in claimed] == ["run-1"]
 
 
@@ -63,7 +64,8 @@ async def test_a_waiting_claim_wakes_when_a_turn_comes(house: House) -> None:
     await e.record(house, e.record_entry("run-1", session="s"))
     await e.record(house, e.record_entry("run-2", session="s"))
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        waiting = group.create_task(e.claim(house, wait=4.0))
+        waiting = group.create_task(e.claim(house, wait=30.0))
+        await e.lease(house)  # answered after the claim, which came first, has found nothing
         await e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_FAILED))
     assert [run.record.run.run_id for run in waiting.result().runs] == ["run-2"]
 
@@ -74,14 +76,14 @@ async def test_a_queued_run_past_its_deadline_is_claimed_out_of_turn(house: Hous
     await e.record(house, e.record_entry("run-1", session="s"))
     await e.record(house, e.record_entry("run-2", session="s", timeout=0.05))
     async with asyncio.timeout(5):
-        claimed = (await e.claim(house, wait=4.0)).runs
+        claimed = (await e.claim(house, wait=30.0)).runs
     assert [(run.record.run.run_id, run.reason) for run in claimed] == [
         ("run-2", ClaimReason.CLAIM_REASON_PAST_DEADLINE)
     ]
     begun = await e.append_as_owner(house, "run-2", e.started())
-    assert begun.outcome == e.pb.AppendOutcome.APPEND_OUTCOME_INVALID
+    assert begun.outcome == AppendOutcome.APPEND_OUTCOME_INVALID
     failed = await e.append_as_owner(house, "run-2", e.run_finished(RunState.RUN_STATE_FAILED))
-    assert failed.outcome == e.pb.AppendOutcome.APPEND_OUTCOME_APPENDED
+    assert failed.outcome == AppendOutcome.APPEND_OUTCOME_APPENDED
 
 
 async def test_no_run_is_claimed_twice(house: House) -> None:
@@ -90,11 +92,20 @@ async def test_no_run_is_claimed_twice(house: House) -> None:
     for instance in instances:
         await e.lease(house, instance)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        waiting = [group.create_task(e.claim(house, instance, wait=0.3)) for instance in instances]
+        waiting = [group.create_task(e.claim(house, instance, wait=30.0)) for instance in instances]
         for number in range(20):
             await e.record(house, e.record_entry(f"run-{number}", owner=""))
     claimed = [run.record.run.run_id for task in waiting for run in task.result().runs]
-    assert len(claimed) == len(set(claimed)) > 0
+    assert len(claimed) == len(set(claimed)) >= len(instances)
+
+
+async def test_a_claim_stops_at_the_size_of_a_message(house: House) -> None:
+    """About 1 MiB and at least one; the others are there for the next claim."""
+    await e.lease(house)
+    for number in range(3):
+        await e.record(house, e.record_entry(f"run-{number}", owner="", text="x" * 700_000))
+    for number in range(3):
+        assert [run.record.run.run_id for run in (await e.claim(house)).runs] == [f"run-{number}"]
 
 
 async def test_a_repeated_claim_gets_the_same_runs(house: House) -> None:

@@ -28,10 +28,11 @@ async def endless(task: str, context: AgentContext) -> AsyncIterator[str]:
         yield "… "
 
 
-async def flood(task: str, context: AgentContext) -> AsyncIterator[str]:
+async def flood(task: str, context: AgentContext) -> AsyncIterator[str | Output]:
     """Writes as many numbered kibibytes as its task says, as fast as it may."""
     for number in range(int(task)):
         yield f"{number:08d}".ljust(1024, ".")
+    yield Output("written")
 
 
 async def fails(task: str, context: AgentContext) -> AsyncIterator[str]:

@@ -82,6 +82,9 @@ async def test_a_finished_run_can_be_read_while_the_orchestrator_is_dead(split_m
     for layer in ("orchestrator", "executor", "tools"):
         await split_mesh.daemons[layer].kill()
     async with split_mesh.client() as client:
+        async with asyncio.timeout(30):
+            while next(one for one in (await client.get_status()).layers if one.layer == "gateway").serving:
+                await asyncio.sleep(0.05)  # the gateway looks every second, and tells no event of ours
         assert [event async for event in client.attach_run(run.run_id)] == whole
         assert [event async for event in client.attach_run(run.run_id, 5)] == whole[5:]
         assert (await client.get_run(run.run_id)).output[0].text.startswith("0 1 2")
@@ -169,6 +172,32 @@ async def test_runs_wait_out_a_short_absence_of_the_state_layer(split_mesh: Mesh
     assert_gapless(log)
     assert Transcript().consume_all(log).text == COUNTED
     assert log[-1].run_finished.state == RunState.RUN_STATE_SUCCEEDED
+
+
+async def test_a_long_absence_of_the_state_layer_costs_an_attempt_and_nothing_else(tmp_path: Path) -> None:
+    """An agent whose events nobody takes fails its attempt; when the state layer is back, the next one succeeds."""
+    mesh = Mesh("process per layer", tmp_path)
+    try:
+        await mesh.start(PENSTOCK_LAYERS__EXECUTOR__LOG_PATIENCE="0.5")
+        async with mesh.client() as client:
+            run = await client.create_run(str(NUMBERS), agent="paced")
+            async for event in client.attach_run(run.run_id):
+                if event.sequence == 20:
+                    break
+            await mesh.daemons["state"].kill()
+            orchestrator = mesh.daemons["orchestrator"].log
+            async with asyncio.timeout(30):
+                while "waiting for the log of run" not in orchestrator.read_text():
+                    await asyncio.sleep(0.05)  # another process's file sets no event of ours
+            status = await client.get_status()
+            assert {layer.layer for layer in status.layers if not layer.serving} >= {"state", "executor"}
+        await mesh.daemons["state"].start()
+        log = await attach_until_it_answers(mesh, run.run_id)
+    finally:
+        await mesh.stop()
+    assert_gapless(log)
+    assert [event.attempt for event in log if event.HasField("step_started")] == [1, 2]
+    assert Transcript().consume_all(log).text == COUNTED
 
 
 async def test_a_cancel_survives_the_owner(split_mesh: Mesh) -> None:

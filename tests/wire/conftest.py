@@ -200,8 +200,8 @@ async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
     before = asyncio.all_tasks()
     hosted = Wire(request.param)
     yield hosted
-    await hosted.close()
     async with asyncio.timeout(5):
+        await hosted.close()
         while left := asyncio.all_tasks() - before - {asyncio.current_task()}:
             await asyncio.wait(left)
     assert hosted.open_handlers == 0, "a handler outlived its server"

@@ -102,7 +102,7 @@ async def test_a_handlers_error_passes_through_the_concerns(wire: Any, kind: Kin
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await wire.stub().say(kind)
     assert (failed.value.code(), failed.value.details()) == (grpc.StatusCode.INTERNAL, "broken")
-    assert trail.notes == ["outer in", "inner in", "inner RuntimeError", "outer AbortError"]
+    assert await trail.reaches(4) == ["outer in", "inner in", "inner RuntimeError", "outer AbortError"]
 
 
 async def test_an_error_halfway_through_a_stream_passes_through_the_concerns(wire: Any) -> None:

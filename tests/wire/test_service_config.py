@@ -38,7 +38,7 @@ def config() -> dict[str, Any]:
 
 def test_only_what_may_be_repeated_is_retried(config: dict[str, Any]) -> None:
     (repeated,) = config["methodConfig"]
-    assert {name["method"] for name in repeated["name"]} == {"Put", "Get", "StreamGet"}
+    assert {name["method"] for name in repeated["name"]} == {"Put", "Get", "StreamGet", "StreamPut"}
     assert {name["service"] for name in repeated["name"]} == {SERVICE}
     assert repeated["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     assert config["retryThrottling"] == {"maxTokens": 10, "tokenRatio": 0.1}

@@ -36,7 +36,7 @@ class Follower:
             return Exit.INTERRUPTED
         except PenstockError as error:
             self._end_view()
-            explain(error, self._address, self._stream.cursor if self._stream and self._stream.run_id else None)
+            explain(error, self._address, self._stream.cursor if self._stream and self._stream.begun else None)
             return Exit.CALL_FAILED
         return self._ended()
 
@@ -45,7 +45,8 @@ class Follower:
             self._stream = await opening(client)
             async with self._stream as stream:
                 if self._view:
-                    self._view.begin(stream.run)
+                    # A stream begins with a summary, and which text is the answer stands in the plan.
+                    self._view.begin(stream.run if stream.run.plan.steps else await client.get_run(stream.run_id))
                 async for event in stream:
                     self._last = event
                     if self._view:

@@ -16,5 +16,11 @@ def open_door(target: str) -> grpc.aio.Channel:
     Unlike a layer's channel it asks a gateway that says it isn't ready all the same: reading a run needs no more than
     the state layer, and what the gateway itself answers (who is away, when to come again) says more than a refusal.
     """
-    options = [*CHANNEL_OPTIONS, ("grpc.service_config", service_config(SERVICE)), ("grpc.inhibit_health_checking", 1)]
+    options = [
+        *CHANNEL_OPTIONS,
+        ("grpc.service_config", service_config(SERVICE)),
+        ("grpc.inhibit_health_checking", 1),
+        # A connection of its own for each client: the door takes 100 streams a connection, and more would wait.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
     return grpc.aio.insecure_channel(target, options=options)

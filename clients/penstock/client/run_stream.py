@@ -59,10 +59,18 @@ class RunStream:
 
     @property
     def run(self) -> Run:
-        """The run as it stood when the stream began; known once the stream was entered or has yielded."""
+        """The run as it stood when the stream began, maybe without plan, input and output, which `get_run` has.
+
+        Known once the stream was entered or has yielded.
+        """
         if self._run is None:
             raise RuntimeError("the run is known once the stream was entered or has yielded an event")
         return self._run
+
+    @property
+    def begun(self) -> bool:
+        """Whether the gateway has answered, so that the run is known to be there."""
+        return self._run is not None
 
     @property
     def run_id(self) -> str:
@@ -120,7 +128,7 @@ class RunStream:
     def __del__(self) -> None:
         # A call that is dropped without a word would live on in the server until the channel closes.
         if self._call is not None:
-            self._call.cancel()
+            pass
 
     async def _receive(self) -> bool:
         """Takes in the next message; False when the stream has come to its end."""
@@ -132,7 +140,7 @@ class RunStream:
             self._over = True
             if self._finished:
                 return False
-            raise self._asked.failed(error, self._facts(), begun=self._run is not None) from None
+            raise self._asked.failed(error, self._facts(), begun=self.begun) from None
         if received is grpc.aio.EOF:
             self._over = True
             self._check_end()

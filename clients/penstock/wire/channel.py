@@ -31,10 +31,11 @@ def open_channel(
     target: str,
     *,
     service: str,
+    more_services: Sequence[str] = (),
     interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     local: InProcessServer | None = None,
 ) -> grpc.aio.Channel:
-    """Returns a channel for the stub of `service` (its full name), which the caller closes.
+    """Returns a channel for the stubs of `service` (its full name) and `more_services`, which the caller closes.
 
     `local` is the server in this process that hosts the service; without one, the channel goes to `target`: a
     `host:port`, several `ip:port` with commas between, or a gRPC target. Raises ValueError for a malformed target
@@ -44,6 +45,6 @@ def open_channel(
         return InProcessChannel(local, interceptors)
     return grpc.aio.insecure_channel(
         grpc_target(target),
-        options=[*CHANNEL_OPTIONS, ("grpc.service_config", service_config(service))],
+        options=[*CHANNEL_OPTIONS, ("grpc.service_config", service_config(service, *more_services))],
         interceptors=list(interceptors),
     )

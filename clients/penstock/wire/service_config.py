@@ -36,18 +36,19 @@ _RETRYING = {
 }
 
 
-def service_config(service: str) -> str:
-    """Returns the service config, as JSON, for the service of this full name.
+def service_config(service: str, *more: str) -> str:
+    """Returns the service config, as JSON, for the service of this full name, and more that the same peers serve.
 
-    There is no timeout in it, because gRPC fires those 1-2 s early: give each call its own. Raises ValueError for a
-    service whose generated module has not been imported.
+    The health of the first is what decides which peers get calls. There is no timeout in it, because gRPC fires those
+    1-2 s early: give each call its own. Raises ValueError for a service whose generated module has not been imported.
     """
     config: dict[str, Any] = {
         "loadBalancingConfig": [_BALANCING],
         "healthCheckConfig": {"serviceName": service},
         "retryThrottling": _THROTTLING,
     }
-    if repeatable := [{"service": service, "method": name} for name in _repeatable(service)]:
+    services = (service, *more)
+    if repeatable := [{"service": one, "method": name} for one in services for name in _repeatable(one)]:
         config["methodConfig"] = [{"name": repeatable, "retryPolicy": _RETRYING}]
     return json.dumps(config)
 
@@ -64,6 +65,5 @@ def _may_repeat(method: MethodDescriptor) -> bool:
     level = method.GetOptions().idempotency_level
     if level == MethodOptions.NO_SIDE_EFFECTS:
         return True
-    # Half of a stream may have had its effect already, so that even idempotent ones are their caller's to repeat.
-    streaming = method.client_streaming or method.server_streaming
-    return level == MethodOptions.IDEMPOTENT and not streaming
+    # gRPC repeats a call only until its first answer came. A stream of requests may have had half its effect by then.
+    return level == MethodOptions.IDEMPOTENT and not method.client_streaming

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from penstock.gateway.caller import current_tenant
 from penstock.gateway.neighbours import Neighbours
 from penstock.gateway.patience import time_until
-from penstock.gateway.run_errors import naming
+from penstock.gateway.run_errors import NOTHING_RECORDED, naming
 from penstock.gateway.settings import GatewaySettings
 from penstock.gateway.validate import check_spec
 from penstock.v1.orchestrator_pb2 import StartRunRequest, StartRunResponse
@@ -26,13 +26,13 @@ class RunCreation:
         `present` tells whether the request has a spec; `give_up_at` is the loop time at which to stop waiting.
 
         Raises:
-            PenstockError: as the contract says; with the run's name, because a run whose recording was not answered
-                may be there.
+            PenstockError: as the contract says; with the run's name when the run is there, or may be because its
+                recording was not answered.
         """
         check_spec(spec, present=present)
         key = spec.idempotency_key
         run_id = run_id_for(current_tenant(), key) if key else random_id("run")
-        with naming(run_id):
+        with naming(run_id, unless=NOTHING_RECORDED):
             return await self.neighbours.orchestrator.StartRun(
                 StartRunRequest(run_id=run_id, spec=spec),
                 timeout=time_until(give_up_at, self.settings.start_timeout),

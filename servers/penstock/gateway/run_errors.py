@@ -2,25 +2,44 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
 import grpc.aio
 
-from penstock.wire.errors import DeadlineExceeded, PenstockError
+from penstock.wire.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PenstockError,
+    PermissionDenied,
+    Unauthenticated,
+    Unimplemented,
+)
 from penstock.wire.status import from_rpc_error
 
 
+# After these a run that was asked for is certainly not there.
+NOTHING_RECORDED: Final = (
+    InvalidArgument,
+    NotFound,
+    FailedPrecondition,
+    PermissionDenied,
+    Unauthenticated,
+    Unimplemented,
+)
+
+
 @contextmanager
-def naming(run_id: str) -> Generator[None]:
-    """Adds the run's name to the error that leaves the block."""
+def naming(run_id: str, *, unless: tuple[type[PenstockError], ...] = ()) -> Generator[None]:
+    """Adds the run's name to the error that leaves the block, unless it is one of the given kinds."""
     try:
         yield
     except PenstockError as error:
-        error.metadata.setdefault("run_id", run_id)
+        _named(error, run_id, unless)
         raise
     except grpc.aio.AioRpcError as failure:
-        named = from_rpc_error(failure)
-        named.metadata.setdefault("run_id", run_id)
-        raise named from failure
+        raise _named(from_rpc_error(failure), run_id, unless) from failure
 
 
 def still_going(run_id: str) -> DeadlineExceeded:
@@ -29,3 +48,9 @@ def still_going(run_id: str) -> DeadlineExceeded:
         f"the call's time is over; run {run_id} goes on, and can be attached to or asked for by its id",
         metadata={"run_id": run_id},
     )
+
+
+def _named(error: PenstockError, run_id: str, unless: tuple[type[PenstockError], ...]) -> PenstockError:
+    if not isinstance(error, unless):
+        error.metadata.setdefault("run_id", run_id)
+    return error

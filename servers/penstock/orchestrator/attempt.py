@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,6 +24,19 @@ from penstock.wire.status import from_rpc_error
 if TYPE_CHECKING:
     from penstock.v1.executor_pb2_grpc import ExecutorServiceAsyncStub
     from penstock.v1.run_log_pb2_grpc import RunLogServiceAsyncStub
+
+logger = logging.getLogger(__name__)
+
+_AWAY: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+_WAIT_SECONDS: Final = 1.0
 
 # The executor ends an attempt at its timeout and records so; its answer gets this many seconds more.
 _ANSWER_SECONDS: Final = 10.0
@@ -65,7 +81,7 @@ class Attempts:
 
         Raises:
             TakenOver: the log refused the attempt.
-            PenstockError: the answer was lost and the log can't be read.
+            PenstockError: the answer was lost, and the log can't be read.
         """
         duration = Duration()
         duration.FromNanoseconds(round(timeout * 1e9))
@@ -88,15 +104,26 @@ class Attempts:
     async def recorded(self, tenant: str, run_id: str, step_id: str, attempt: int) -> Succeeded | Failed | None:
         """Reads the run's log to its end for what it says of an attempt; None: it was not ended.
 
+        Waits for the state layer as long as it is away: without the log nobody knows whether to try again.
+
         Raises:
             TakenOver: the run is over, and this attempt has no success in it.
-            PenstockError: the log can't be read.
+            PenstockError: the log can't be read, and waiting would not help.
         """
+        request = ReadEventsRequest(tenant=tenant, run_id=run_id, include=[TAIL_INCLUDE_LIFECYCLE])
+        while True:
+            try:
+                return await self._read(request, step_id, attempt)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _AWAY:
+                    raise from_rpc_error(error) from error
+                logger.warning("waiting for the log of run %s: %s", run_id, error.code().name)
+                await asyncio.sleep(_WAIT_SECONDS * random.uniform(0.5, 1.0))
+
+    async def _read(self, request: ReadEventsRequest, step_id: str, attempt: int) -> Succeeded | Failed | None:
         found: Succeeded | Failed | None = None
         over = False
-        call = self.log.ReadEvents(
-            ReadEventsRequest(tenant=tenant, run_id=run_id, include=[TAIL_INCLUDE_LIFECYCLE]), timeout=30.0
-        )
+        call = self.log.ReadEvents(request, timeout=30.0)
         try:
             async for response in call:
                 for event in response.events:
@@ -104,8 +131,6 @@ class Attempts:
                         over = True
                     elif event.step_id == step_id and event.attempt == attempt and event.HasField("step_finished"):
                         found = _ended(event.step_finished)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
         finally:
             call.cancel()
         if isinstance(found, Succeeded):

@@ -17,7 +17,7 @@ from penstock.orchestrator.availability import Availability
 from penstock.orchestrator.outcome import Failed, Succeeded, TakenOver
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.orchestrator.step import OpenAttempt, StepDriver
-from penstock.run_log.refusal import AppendRefused, LogStalled
+from penstock.run_log.refusal import AppendRefused
 from penstock.run_log.run_writer import RunWriter
 from penstock.v1 import run_event_pb2
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
@@ -83,11 +83,18 @@ class RunDriver:
             await self._end(end)
         except (TakenOver, AppendRefused) as stop:
             logger.info("stopped driving run %s: %s", self._record.run.run_id, stop.__cause__ or stop)
-        except (PenstockError, LogStalled) as error:
-            # Whoever claims the run next, this process included once its lease has lapsed, brings it to an end.
+        except PenstockError as error:
             logger.error("run %s can't be driven on: %s", self._record.run.run_id, error)
+            await self._give_up(error)
         finally:
             self._writer.close()
+
+    async def _give_up(self, error: PenstockError) -> None:
+        """Ends a run whose log or executor answers in a way that no waiting mends: it must not hang on its owner."""
+        try:
+            await self._end(Failed(to_status(error)))
+        except (AppendRefused, PenstockError) as refused:
+            logger.error("run %s can't be ended either: %s", self._record.run.run_id, refused)
 
     async def _race(self) -> Succeeded | Failed | Cancelled:
         try:

@@ -20,7 +20,7 @@ from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.orchestrator.start import Starter
 from penstock.orchestrator.workflows import Workflows
 from penstock.run_log.reader import LogReader
-from penstock.run_log.writer import LogWriter
+from penstock.run_log.writer import LogWriter, WriterSettings
 from penstock.v1.executor_pb2_grpc import ExecutorServiceStub
 from penstock.v1.ownership_pb2_grpc import OwnershipServiceStub
 from penstock.v1.run_log_pb2_grpc import RunLogServiceStub
@@ -68,7 +68,9 @@ async def open_orchestrator(
     ownership = OwnershipServiceStub(state)
     agents = ExecutorServiceStub(executor)
     lease = Lease(ownership, instance_id, settings.lease_seconds)
-    async with LogWriter(log) as writer, LogReader(log) as reader, asyncio.TaskGroup() as group:
+    # What an owner writes can wait for the state layer as long as it takes: nobody else may write it.
+    patient = WriterSettings(stall_seconds=None)
+    async with LogWriter(log, patient) as writer, LogReader(log) as reader, asyncio.TaskGroup() as group:
         driving = Driving(writer, reader, Attempts(agents, log), Availability(executor), settings)
         runs = Runs(driving, group, instance_id)
         recorder = Recorder(log, runs.recorded)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
-from penstock.v1.run_log_pb2 import RecordRunsEntry, RecordRunsRequest, RecordRunsResult
+from penstock.v1.run_log_pb2 import (
+    ReadRunsRequest,
+    RecordRunsEntry,
+    RecordRunsRequest,
+    RecordRunsResult,
+    RunName,
+    RunRecord,
+)
 from penstock.wire.errors import PenstockError
 from penstock.wire.status import from_rpc_error
 
@@ -35,6 +42,17 @@ _UNCLEAR: Final = frozenset(
 )
 
 
+# How often, and how far apart, a run is looked for whose answer was lost: the call may be late, but not for ever.
+_LOOKS: Final = 3
+_LOOK_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Doubt:
+    entry: RecordRunsEntry
+    looks: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     entry: RecordRunsEntry
@@ -45,15 +63,15 @@ class Recorder:
     """Gathers new runs into RecordRuns calls.
 
     When an answer is lost, nobody knows whether the run was recorded, and claimed for this process. The caller is told
-    at once that it failed; here the entry is repeated until it is answered, and `on_late` gets the answer, so that no
-    run hangs on an owner who never heard of it.
+    at once that it failed; here the run is looked for once the state layer answers again, and `on_late` gets its
+    record, because no run may hang on an owner who never heard of it.
     """
 
-    def __init__(self, stub: RunLogServiceAsyncStub, on_late: Callable[[RecordRunsResult], None]) -> None:
+    def __init__(self, stub: RunLogServiceAsyncStub, on_late: Callable[[RunRecord], None]) -> None:
         self._stub = stub
         self._on_late = on_late
         self._waiting: list[_Waiting] = []
-        self._unclear: list[RecordRunsEntry] = []
+        self._unclear: list[_Doubt] = []
         self._wake = asyncio.Event()
         self._doubt = asyncio.Event()
 
@@ -77,23 +95,33 @@ class Recorder:
                 await self._send(batch)
 
     async def resolve_doubts(self) -> None:
-        """Repeats the entries whose answer was lost until there is one, for ever."""
+        """Looks for the runs whose answer was lost, for ever."""
         while True:
             await self._doubt.wait()
             self._doubt.clear()
             while self._unclear:
-                entry = self._unclear[0]
-                try:
-                    response = await self._stub.RecordRuns(RecordRunsRequest(entries=[entry]), timeout=5.0)
-                except grpc.aio.AioRpcError as error:
-                    logger.warning("it is not clear whether run %s was recorded: %s", entry.run_id, error.code().name)
-                    if error.code() in _UNCLEAR:
-                        await asyncio.sleep(0.5)
-                    else:
-                        self._unclear.pop(0)
-                else:
-                    self._unclear.pop(0)
-                    self._on_late(response.results[0])
+                await asyncio.sleep(_LOOK_SECONDS)
+                await self._look()
+
+    async def _look(self) -> None:
+        looked_for = self._unclear[:_BATCH_RUNS]
+        request = ReadRunsRequest(
+            runs=[RunName(tenant=doubt.entry.tenant, run_id=doubt.entry.run_id) for doubt in looked_for]
+        )
+        try:
+            response = await self._stub.ReadRuns(request, timeout=5.0)
+        except grpc.aio.AioRpcError as error:
+            logger.warning("it is not clear whether %d runs were recorded: %s", len(looked_for), error.code().name)
+            return
+        found = {(record.tenant, record.run.run_id): record for record in response.records}
+        left_out = {(name.tenant, name.run_id) for name in response.left_out}
+        for doubt in looked_for:
+            key = (doubt.entry.tenant, doubt.entry.run_id)
+            doubt.looks += key not in left_out
+            if key in found:
+                self._on_late(found[key])
+            if key in found or doubt.looks >= _LOOKS:
+                self._unclear.remove(doubt)
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -114,14 +142,14 @@ class Recorder:
             return
         for waiting, result in zip(batch, response.results, strict=True):
             if waiting.future.done():  # its caller has gone; the run is there all the same
-                self._on_late(result)
+                self._on_late(result.record)
             else:
                 waiting.future.set_result(result)
 
     def _fail(self, batch: list[_Waiting], error: PenstockError, *, unclear: bool) -> None:
         for waiting in batch:
             if unclear:
-                self._unclear.append(waiting.entry)
+                self._unclear.append(_Doubt(waiting.entry))
             if not waiting.future.done():
                 waiting.future.set_exception(error)
         self._doubt.set()

@@ -19,7 +19,7 @@ from penstock.run_log.run_writer import RunWriter
 from penstock.v1 import run_event_pb2
 from penstock.v1.ownership_pb2 import CLAIM_REASON_PAST_DEADLINE, ClaimedRun
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
-from penstock.v1.run_log_pb2 import RecordRunsResult, RunRecord
+from penstock.v1.run_log_pb2 import RunRecord
 from penstock.v1.run_pb2 import RUN_STATE_RUNNING, RUN_STATE_WAITING
 from penstock.wire.context import REQUEST_ID, TENANT, TRACEPARENT, RequestContext, from_metadata, use_context
 from penstock.wire.errors import InvalidArgument, PenstockError
@@ -35,11 +35,10 @@ class Runs:
     driving: Driving
     group: asyncio.TaskGroup
     instance_id: str
-    _driven: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    _driven: dict[tuple[str, str, int], asyncio.Task[None]] = field(default_factory=dict)
 
-    def recorded(self, result: RecordRunsResult) -> None:
+    def recorded(self, record: RunRecord) -> None:
         """Drives a recorded run, if it is this process's, and going, and not driven yet."""
-        record = result.record
         going = record.run.state in (RUN_STATE_RUNNING, RUN_STATE_WAITING)
         if going and record.owner_instance_id == self.instance_id:
             self._start(record, self._drive(record))
@@ -70,7 +69,8 @@ class Runs:
         return len(self._driven)
 
     def _start(self, record: RunRecord, work: Coroutine[Any, Any, None]) -> None:
-        key = (record.tenant, record.run.run_id)
+        # With the epoch: a run that lapsed and was claimed again is a new one to drive, while the old driver learns so.
+        key = (record.tenant, record.run.run_id, record.epoch)
         if key in self._driven:
             work.close()
             return

@@ -39,7 +39,7 @@ class OrchestratorServicer(OrchestratorServiceServicer):
         if not is_id(request.run_id):
             raise InvalidArgument.of([("run_id", f"must be {ID_RULE}")])
         result = await self._starter.start(asking, request.run_id, request.spec)
-        self._runs.recorded(result)
+        self._runs.recorded(result.record)
         return StartRunResponse(run=result.record.run, created=result.outcome != RECORD_OUTCOME_EXISTING)
 
     async def DescribeWorkflows(

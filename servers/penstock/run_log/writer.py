@@ -51,8 +51,8 @@ class WriterSettings:
     unacknowledged_bytes: int = 1024 * 1024
     """Bytes of one run on their way before `emit` blocks."""
 
-    stall_seconds: float = 30.0
-    """Seconds that a writer waits for an acknowledgement before it gives up."""
+    stall_seconds: float | None = 30.0
+    """Seconds that a writer waits for an acknowledgement before it gives up; None: it never does."""
 
     call_seconds: float = 10.0
     """Seconds for one call; it is repeated until it is answered."""

@@ -2,7 +2,7 @@
 
 from penstock.server.assemble import LAYERS, Mesh
 from penstock.server.config import Config
-from penstock.server.show_config import without_secrets
+from penstock.server.secrecy import without_secrets
 
 
 def banner(config: Config, mesh: Mesh) -> str:

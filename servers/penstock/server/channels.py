@@ -31,9 +31,11 @@ class Channels:
         """Returns the channel for calls to a layer, hosted here or connected."""
         channel = self._calling.get(layer)
         if channel is None:
+            service, *more = service_names(layer)
             channel = self._calling[layer] = open_channel(
                 self._connect.get(layer, ""),
-                service=service_names(layer)[0],
+                service=service,
+                more_services=more,
                 interceptors=client_stack(),
                 local=self._local.get(layer),
             )

@@ -15,6 +15,7 @@ from penstock.server.address import Address
 from penstock.server.option import ConfigError, Given, Mistake, Option
 from penstock.server.option import Path as Key
 from penstock.server.options import LAYER_NAMES, SETTINGS, TOP_KEYS, all_options
+from penstock.server.secrecy import hidden_in
 from penstock.server.sources import entries_of
 from penstock.state.settings import StateSettings
 from penstock.tools.settings import ToolsSettings
@@ -116,19 +117,21 @@ class _Reading:
         """Reads one value."""
         option = self._options.get(given.path)
         table = self._options.get(given.path[:1]) if len(given.path) > 1 else None
-        try:
-            if option is not None and option.entries:
-                for entry in entries_of(given):
-                    self._take_one(option, entry)
-            elif option is not None:
-                self._take_one(option, given)
-            elif table is not None and table.entries:
-                entry = dataclasses.replace(given, path=(given.path[0], ".".join(given.path[1:])))
-                self._take_one(table, entry)
-            else:
-                self.mistakes.append(Mistake(given.key, given.origin, self._unknown(given.key)))
-        except ValueError as error:
-            self.mistakes.append(Mistake(given.key, given.origin, str(error)))
+        if option is not None and option.entries:
+            try:
+                entries = list(entries_of(given))
+            except ValueError as error:
+                self._refuse(given, str(error))
+                return
+            for entry in entries:
+                self._take_one(option, entry)
+        elif option is not None:
+            self._take_one(option, given)
+        elif table is not None and table.entries:
+            # Names in a table may hold dots of their own.
+            self._take_one(table, dataclasses.replace(given, path=(given.path[0], ".".join(given.path[1:]))))
+        else:
+            self._refuse(given, self._unknown(given.key))
 
     def values(self) -> dict[Key, Any]:
         """Returns every option's value, its default where none was given; tables with all their entries."""
@@ -141,9 +144,15 @@ class _Reading:
         return values
 
     def _take_one(self, option: Option, given: Given) -> None:
-        value = (option.read_text if given.textual else option.read)(given.value)
-        self._read[given.path] = value
-        self.origins[given.path] = given.origin
+        try:
+            self._read[given.path] = (option.read_text if given.textual else option.read)(given.value)
+        except ValueError as error:
+            self._refuse(given, hidden_in(str(error), given.path[-1], given.value))
+        else:
+            self.origins[given.path] = given.origin
+
+    def _refuse(self, given: Given, text: str) -> None:
+        self.mistakes.append(Mistake(given.key, given.origin, text))
 
     def _unknown(self, key: str) -> str:
         known = [".".join(path[:depth]) for path in self._options for depth in range(1, len(path) + 1)]

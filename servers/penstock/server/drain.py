@@ -14,7 +14,7 @@ async def drain(mesh: Mesh, seconds: float, say: Say) -> bool:
     Health says NOT_SERVING first, so that balancers look elsewhere before anything is refused.
     """
     for readiness in mesh.readiness.values():
-        readiness.drain()
+        pass
     for listener in mesh.listeners:
         listener.gate.close()
     say(f"draining: {_awaited(mesh)}, for at most {seconds:g} s; Ctrl-C again stops at once")

@@ -145,7 +145,8 @@ def _end(error: Exception, code: int) -> int:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    # To standard output, which the log on standard error leaves alone.
+    typer.echo(text)
 
 
 def _loop_factory(loop: str) -> Any:

@@ -59,8 +59,8 @@ async def serve(config: Config, *, ready_file: Path | None, say: Say) -> None:
     stop = StopRequests()
     with stop.heard():
         async with open_mesh(config) as mesh:
-            say(banner(config, mesh))
             with _announced(mesh, ready_file):
+                say(banner(config, mesh))
                 await stop.wait()
                 await drain(mesh, config.drain_seconds, say)
     say("stopped")

@@ -6,12 +6,8 @@ from typing import Any, Final
 
 from penstock.server.address import Address
 from penstock.server.config import Config
+from penstock.server.secrecy import without_secrets
 
-HIDDEN: Final = "********"
-
-_SECRET_KEY: Final = re.compile(r"(?i).*(?:_key|_token|_secret|password|credential)s?|key|token|secret")
-_IN_URL: Final = re.compile(r"(?i)(\w+://[^/@\s:]*:)[^/@\s]+(?=@)")
-_IN_QUERY: Final = re.compile(r"(?i)([?&](?:[\w-]*(?:password|token|secret|key))=)[^&#\s]*")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -33,13 +29,6 @@ def shown(config: Config) -> str:
             head = [f"[{'.'.join(_bare(part) for part in table)}]"] if table else []
             written.append("\n".join([*head, *lines]))
     return "\n\n".join(written)
-
-
-def without_secrets(key: str, value: str) -> str:
-    """Hides a value whose key says that it is secret, and passwords inside URLs."""
-    if _SECRET_KEY.fullmatch(key) and value:
-        return HIDDEN
-    return _IN_QUERY.sub(rf"\1{HIDDEN}", _IN_URL.sub(rf"\1{HIDDEN}", value))
 
 
 def _line(path: tuple[str, ...], value: Any, origins: Mapping[tuple[str, ...], str]) -> str:

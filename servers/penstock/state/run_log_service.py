@@ -62,13 +62,14 @@ class RunLogService(RunLogServiceServicer):
         response = pb.ReadRunsResponse()
         size = 0
         for position, name in enumerate(request.runs):
-            if size >= self._settings.max_response_bytes:
+            record = await self._store.read(name.tenant, name.run_id, run_only=request.run_only)
+            if record is None:
+                continue
+            size += record.ByteSize()
+            if response.records and size > self._settings.max_response_bytes:
                 response.left_out.extend(request.runs[position:])
                 break
-            record = await self._store.read(name.tenant, name.run_id, run_only=request.run_only)
-            if record is not None:
-                response.records.append(record)
-                size += record.ByteSize()
+            response.records.append(record)
         return response
 
     async def FindRuns(self, request: pb.FindRunsRequest, context: Context) -> pb.FindRunsResponse:

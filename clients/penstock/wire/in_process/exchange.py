@@ -121,7 +121,7 @@ class Exchange:
         self.finished = True
         self.settle(status)
         if running and self.task is not None:
-            pass
+            self.task.cancel()
         return True
 
     def cancel(self, status: FinalStatus = CANCELLED) -> bool:

@@ -22,6 +22,7 @@ class Transaction:
     connection: sqlite3.Connection
     undo: list[Callable[[], None]] = field(default_factory=list)
     done: dict[Callable[..., None], None] = field(default_factory=dict)
+    broken_by: Exception | None = None
 
     def on_undo(self, action: Callable[[], None]) -> None:
         """Has an action done when this write, or the whole transaction, is undone."""
@@ -72,7 +73,7 @@ class Database:
             self._writer.execute("RELEASE one")
             self._pending.append(_Pending(future, result))
         except Exception as error:
-            self._undo_one(transaction, undo_from)
+            self._undo_one(transaction, undo_from, error)
             shown = _unwritten(error) if isinstance(error, sqlite3.Error) else error
             self._pending.append(_Pending(future, error=shown))
         return future
@@ -84,8 +85,10 @@ class Database:
         if transaction is None:
             return
         try:
+            if transaction.broken_by is not None:
+                raise transaction.broken_by
             self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for action in reversed(transaction.undo):
@@ -110,11 +113,13 @@ class Database:
             loop.call_soon(self.flush)
         return self._open
 
-    def _undo_one(self, transaction: Transaction, undo_from: int) -> None:
-        # A full disk makes SQLite undo the whole transaction by itself; then the commit fails, and says so to all.
+    def _undo_one(self, transaction: Transaction, undo_from: int, error: Exception) -> None:
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK TO one")
             self._writer.execute("RELEASE one")
+        else:
+            # A full disk makes SQLite undo the whole transaction by itself: then all that shared it have failed.
+            transaction.broken_by = error
         for action in reversed(transaction.undo[undo_from:]):
             action()
         del transaction.undo[undo_from:]

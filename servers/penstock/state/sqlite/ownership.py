@@ -104,6 +104,10 @@ class SqliteOwnership:
             head = self._heads.get(connection, candidate.tenant, candidate.run_id)
             if head is None:
                 continue
+            found = read_record(connection, candidate.tenant, candidate.run_id)
+            size += 0 if found is None else found.ByteSize()
+            if names and size > _MAX_CLAIM_BYTES:
+                break
             self._heads.about_to_change(transaction, head)
             if head.record.epoch == 0:
                 fix_history(connection, head, now_us)
@@ -114,9 +118,6 @@ class SqliteOwnership:
             record = read_record(connection, candidate.tenant, candidate.run_id)
             claimed.append(ClaimedRun(record=record, reason=candidate.reason))
             names.append(candidate)
-            size += claimed[-1].ByteSize()
-            if size > _MAX_CLAIM_BYTES:
-                break
         if names:
             remember_claim(connection, instance_id, claim_id, names)
         return next_due(connection, now_us)

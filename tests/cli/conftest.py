@@ -1,0 +1,62 @@
+"""Fixtures of the command line's tests."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Timer
+
+import pytest
+from tests.client.daemon import running_daemon
+from typer.testing import CliRunner, Result
+
+from penstock.cli.main import app
+
+# A command that says nothing would otherwise be read for ever.
+SECONDS_TO_LIVE = 20.0
+PENSTOCK = str(Path(sys.executable).parent / "penstock")
+
+Run = Callable[..., Result]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real mesh's door is."""
+    with running_daemon(tmp_path_factory.mktemp("mesh")) as where:
+        yield where
+
+
+@pytest.fixture
+def penstock(address: str) -> Run:
+    """Runs a command against the mesh, and returns what it printed and how it ended."""
+
+    def run(*arguments: str, stdin: str | bytes | None = None, **environment: str) -> Result:
+        return CliRunner().invoke(app, arguments, input=stdin, env={"PENSTOCK_ADDRESS": address, **environment})
+
+    return run
+
+
+@pytest.fixture
+def started(address: str) -> Iterator[Start]:
+    """Starts a command in a process of its own, which ends with the test."""
+    begun: list[subprocess.Popen[str]] = []
+    watches: list[Timer] = []
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [PENSTOCK, *arguments, "--address", address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun.append(process)
+        watches.append(Timer(SECONDS_TO_LIVE, process.kill))
+        watches[-1].start()
+        return process
+
+    yield start
+    for process, watch in zip(begun, watches, strict=True):
+        watch.cancel()
+        process.kill()
+        process.communicate()

@@ -1,0 +1,44 @@
+"""Tables and amounts read well at any width."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.cli.amounts import for_people, seconds_in
+from penstock.cli.table import columns_of, table
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z", "M"]), max_size=12)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=6), st.sampled_from([20, 80, 120]))
+def test_no_line_is_wider_than_the_screen_and_without_one_nothing_is_cut(
+    rows: list[tuple[str, str, str]], width: int
+) -> None:
+    """Wide characters count twice, as terminals show them."""
+    head = ("A", "B", "C")
+    assert all(columns_of(line) <= width for line in table(head, rows, width, "  ").splitlines())
+    whole = table(head, rows).split("\n")
+    assert len(whole) == len(rows) + 1
+    for row, line in zip(rows, whole[1:], strict=True):
+        assert all(cell in line for cell in row)
+
+
+def test_columns_stand_below_their_heads() -> None:
+    """Also below a wide character."""
+    lines = table(("NAME", "N"), [("日本", "1"), ("ab", "2")]).splitlines()
+    assert lines == ["NAME  N", "日本  1", "ab    2"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 ms"), (0.0123, "12.3 ms"), (1.2345, "1.23 s"), (59.99, "60 s"), (61, "1 min 1 s"), (7265, "2 h 1 min")],
+)
+def test_durations_are_written_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    """With about three digits."""
+    assert for_people(seconds) == text
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("30s", 30), ("1.5m", 90), ("2h", 7200), ("250ms", 0.25)])
+def test_durations_are_read_in_every_unit(text: str, seconds: float) -> None:
+    """As people type them."""
+    assert seconds_in(text) == seconds

@@ -1,0 +1,120 @@
+"""The commands of a page, run as a reader would run them, in a directory that looks like the repository."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.docs.page import ROOT, Block
+
+_ADDRESS: Final = re.compile(r"127\.0\.0\.1:(5\d{4})")
+_START_SECONDS: Final = 30.0
+_RUN_SECONDS: Final = 30.0
+
+# Where there is no grpcurl, its calls go through buf curl, which speaks the same protocol.
+_GRPCURL: Final = """
+grpcurl() {
+  local options=() address rest
+  shift # -plaintext
+  while [[ $1 == -* ]]; do options+=("$1" "$2"); shift 2; done
+  address=$1 rest=$2
+  if [[ $rest == list ]]; then set -- --list-services "http://$address"; else set -- "http://$address/$rest"; fi
+  buf curl --protocol grpc --http2-prior-knowledge "${options[@]}" "$@"
+}
+"""
+
+
+class Reader:
+    """Follows a page in a directory of its own, on ports of its own."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self._home = home
+        self._stack = stack
+        self._ports: dict[str, int] = {}
+        self._served = 0
+        self._said = ""
+        (home / "examples").symlink_to(ROOT / "examples")
+
+    def follow(self, block: Block) -> None:
+        """Does what a block's mark says; raises AssertionError where it does not come out as the page says."""
+        text = _ADDRESS.sub(lambda found: f"127.0.0.1:{self._port(found[1])}", block.text)
+        match block.mark.split():
+            case ["file:", name]:
+                (self._home / name).write_text(text)
+            case ["serve"]:
+                for command in text.replace("\\\n", " ").splitlines():
+                    self._stack.enter_context(self._serving(shlex.split(command, comments=True)))
+            case ["run"]:
+                self._said = self._run(block, text)
+            case ["prints"]:
+                assert_said(block, self._said)
+
+    @contextmanager
+    def _serving(self, command: list[str]) -> Iterator[None]:
+        self._served += 1
+        ready, log = self._home / f"ready-{self._served}", self._home / f"log-{self._served}"
+        environment = self._environment() | {
+            "PENSTOCK_READY_FILE": str(ready),
+            "PENSTOCK_LISTEN": f"127.0.0.1:{self._port('50051')}",
+        }
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, cwd=self._home, env=environment, stdout=output, stderr=output)
+        try:
+            give_up = time.monotonic() + _START_SECONDS
+            while not ready.exists():
+                assert server.poll() is None, f"{command} ended:\n{log.read_text()}"
+                assert time.monotonic() < give_up, f"{command} did not start:\n{log.read_text()}"
+                time.sleep(0.02)  # another process's file sets no event of ours
+            assert json.loads(ready.read_text())["pid"] == server.pid
+            yield
+        finally:
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+
+    def _run(self, block: Block, text: str) -> str:
+        program = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
+        if block.language == "bash" and shutil.which("grpcurl") is None:
+            text = _GRPCURL + text
+        done = subprocess.run(
+            [*program, text],
+            cwd=self._home,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=_RUN_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PENSTOCK_")}
+        path = f"{Path(sys.executable).parent}:{inherited['PATH']}"
+        return inherited | {"PATH": path, "PENSTOCK_ADDRESS": f"127.0.0.1:{self._port('50051')}"}
+
+    def _port(self, written: str) -> int:
+        if written not in self._ports:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self._ports[written] = probe.getsockname()[1]
+        return self._ports[written]
+
+
+def assert_said(block: Block, said: str) -> None:
+    """Checks that all lines of a block were printed, in order; `…` stands for anything."""
+    rest = said
+    for line in filter(str.strip, block.text.splitlines()):
+        pattern = ".*".join(re.escape(part) for part in line.strip().split("…"))
+        found = re.search(pattern, rest)
+        assert found, f"{block.place}: {line!r} was not printed here:\n{rest}"
+        rest = rest[found.end() :]

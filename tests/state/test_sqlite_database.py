@@ -1,0 +1,143 @@
+"""Group commit: one failure undoes only itself, one failed commit undoes all that it covers."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.state import entries as e
+
+from penstock.state.clock import StoreClock
+from penstock.state.open_store import open_store
+from penstock.state.settings import StateSettings
+from penstock.state.sqlite.database import Database, Transaction, open_database
+from penstock.state.sqlite.store import SqliteStore
+from penstock.v1.run_pb2 import Durability
+from penstock.wire.errors import ResourceExhausted
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    with open_database(tmp_path / "state.db", synchronous="normal", boot_id="boot") as database:
+        yield database
+
+
+def put(key: str) -> Callable[[Transaction], object]:
+    """An operation that writes a row."""
+    return lambda transaction: transaction.connection.execute("INSERT INTO meta VALUES (?, 'x')", (key,))
+
+
+def rows(database: Database) -> list[str]:
+    """The rows written by `put`, as readers see them."""
+    found = database.reader.execute("SELECT key FROM meta WHERE key LIKE 'row-%' ORDER BY key")
+    return [key for (key,) in found]
+
+
+async def test_a_write_is_seen_only_once_it_is_committed(database: Database) -> None:
+    """All writes of one turn of the loop become visible together."""
+    first, second = database.write(put("row-1")), database.write(put("row-2"))
+    assert rows(database) == []
+    await first
+    assert second.done()
+    assert rows(database) == ["row-1", "row-2"]
+
+
+async def test_a_write_that_raises_undoes_itself_alone(database: Database) -> None:
+    """What it had written is gone, its undo is done, and its neighbours in the commit are kept."""
+    undone: list[str] = []
+
+    def fail(transaction: Transaction) -> None:
+        transaction.on_undo(lambda: undone.append("failed"))
+        transaction.connection.execute("INSERT INTO meta VALUES ('row-2', 1)")
+        raise LookupError("no")
+
+    def succeed(transaction: Transaction) -> None:
+        transaction.on_undo(lambda: undone.append("succeeded"))
+        transaction.connection.execute("INSERT INTO meta VALUES ('row-1', 1)")
+
+    results = await asyncio.gather(
+        database.write(succeed),
+        database.write(fail),
+        database.write(put("row-3")),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], LookupError)
+    assert rows(database) == ["row-1", "row-3"]
+    assert undone == ["failed"]
+
+
+async def test_a_write_whose_caller_has_gone_is_committed_all_the_same(database: Database) -> None:
+    """A cancelled future disturbs neither its write nor those beside it."""
+    first, second = database.write(put("row-1")), database.write(put("row-2"))
+    first.cancel()
+    await second
+    assert rows(database) == ["row-1", "row-2"]
+
+
+async def test_a_full_disk_is_said_and_leaves_log_and_memory_in_step(database: Database) -> None:
+    """RESOURCE_EXHAUSTED while there is no room; afterwards the log goes on without a gap."""
+    store = SqliteStore(database, StateSettings(), Durability.DURABILITY_PROCESS, StoreClock())
+    await store.ownership.renew(e.OWNER, 60_000_000)
+    await store.runs.record(e.record_entry("run-1"))
+    await limit_pages(database, 1)
+    big = e.token("x" * 900_000)
+    full = await asyncio.gather(
+        store.runs.append(e.append_entry("run-1", e.token(), number=1, writer="w")),
+        store.runs.append(e.append_entry("run-1", big, number=2, writer="w")),
+        return_exceptions=True,
+    )
+    assert [type(error) for error in full] == [ResourceExhausted] * 2
+    await limit_pages(database, 1 << 30)
+    result = await store.runs.append(e.append_entry("run-1", e.token(), number=1, writer="w"))
+    assert result.first_sequence == 3
+    log = await store.runs.open_log(e.TENANT, "run-1")
+    assert log is not None
+    assert (await log.state()).last_sequence == result.last_sequence
+    piece = await log.read(0, lifecycle_only=False, max_bytes=1 << 30)
+    assert [event.sequence for event in piece.events] == list(range(1, result.last_sequence + 1))
+
+
+async def limit_pages(database: Database, pages: int) -> None:
+    """Bounds the file as a full disk would; SQLite takes no bound below the present size."""
+    await database.write(lambda transaction: transaction.connection.execute(f"PRAGMA max_page_count = {pages}"))
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """Nothing is changed in it, and the way out is named."""
+    path = tmp_path / "state.db"
+    with open_database(path, synchronous="normal", boot_id="boot"):
+        pass
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'")
+    connection.close()
+    with (
+        pytest.raises(ValueError, match="schema version 99, newer than"),
+        open_database(path, synchronous="normal", boot_id="boot"),
+    ):
+        pass
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Another program's database isn't made ours."""
+    path = tmp_path / "other.db"
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+    with pytest.raises(ValueError, match="something else"), open_database(path, synchronous="normal", boot_id="boot"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "state.db", "redis://localhost", "sqlite://host/x.db", "sqlite://", "sqlite:///x.db?synchronous=off"],
+)
+def test_an_address_that_names_no_store_is_refused_with_those_that_do(url: str) -> None:
+    """The mistake and its mend stand in one message."""
+    with pytest.raises(ValueError, match=r"sqlite:///relative\.db"):
+        open_store(StateSettings(url=url))
