@@ -1,6 +1,6 @@
 """The smallest agent: gives back its task, word by word.
 
-penstockd --agent echo=echo:echo
+penstockd --agent echo=examples.echo:echo
 """
 
 from collections.abc import AsyncGenerator

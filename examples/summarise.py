@@ -1,6 +1,6 @@
 """An agent without a model: it summarises its task, a text, by the sentences that say most.
 
-penstockd --agent summarise=summarise:summarise --tool text_tools:TOOLS
+penstockd --agent summarise=examples.summarise:summarise --tool examples.text_tools:TOOLS
 """
 
 import asyncio
@@ -38,11 +38,11 @@ async def summarise(task: str, context: AgentContext) -> AsyncGenerator[str | Ag
     yield _introduction(len(chosen), ranking["ranked"], split["total"], statistics["words"])
     if len(task) > len(text):
         yield f"Only the first {len(text):,} of its {len(task):,} characters were read. "
-    yield "\n"
+    yield "\n\n"
     for index in chosen:
-        yield "\n"
         for word in WORD.findall(sentences[index]):
             yield word
+        yield "\n"
     yield Progress("done", 1.0)
 
 

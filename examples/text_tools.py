@@ -1,6 +1,6 @@
 """Tools that look at a text: its sentences, their rank, its numbers. They only read, so their effect is none.
 
-penstockd --tool text_tools:TOOLS
+penstockd --tool examples.text_tools:TOOLS
 """
 
 import math

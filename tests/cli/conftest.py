@@ -1,5 +1,6 @@
 """Fixtures of the command line's tests."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +50,8 @@ def started(address: str) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # As people have it: where Python buffers nothing, a missing flush goes unseen.
+            env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"},
         )
         begun.append(process)
         watches.append(Timer(SECONDS_TO_LIVE, process.kill))

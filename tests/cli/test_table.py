@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.cli.amounts import for_people, seconds_in
+from penstock.cli.mesh_text import layers_text
 from penstock.cli.table import columns_of, table
+from penstock.v1.gateway_pb2 import LayerStatus
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z", "M"]), max_size=12)
 
@@ -42,3 +44,11 @@ def test_durations_are_written_in_the_unit_that_fits(seconds: float, text: str) 
 def test_durations_are_read_in_every_unit(text: str, seconds: float) -> None:
     """As people type them."""
     assert seconds_in(text) == seconds
+
+
+def test_why_a_layer_does_not_serve_is_told_below_the_table() -> None:
+    """Where no screen is too narrow for it; a healthy layer has nothing to say."""
+    away = LayerStatus(layer="tools", address="10.0.0.1:50054", reason="connection refused")
+    text = layers_text([LayerStatus(layer="state", serving=True, address="in-process"), away], "  ")
+    assert text.splitlines()[-2].split() == ["tools", "NOT", "SERVING", "10.0.0.1:50054", "-", "-"]
+    assert text.splitlines()[-1] == "  tools: connection refused"

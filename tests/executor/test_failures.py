@@ -57,7 +57,7 @@ async def test_an_output_that_no_event_can_carry_is_a_failure_that_says_so(mesh)
     """The limit is named."""
     answer = await mesh.run("r1", "too_long")
     assert (answer.outcome, reason_of(answer.error)) == (executor.EXECUTE_OUTCOME_FAILED, "OUTPUT_TOO_LARGE")
-    assert "1040384 bytes" in answer.error.message
+    assert "1048576 bytes" in answer.error.message
 
 
 @pytest.mark.parametrize("agent", ["waits", "stubborn"])

@@ -41,13 +41,15 @@ async def test_the_claim_is_durable_before_the_tool_runs(mesh):
         sample_effects.go_on.set()
 
 
-async def test_calls_side_by_side_each_get_their_own_place_and_result(mesh):
-    """asyncio.gather in an agent works."""
+async def test_calls_side_by_side_each_get_their_own_place_and_result(mesh, caplog):
+    """asyncio.gather in an agent works, and asks the tools layer once what it has."""
+    caplog.set_level("INFO")
     answer = await mesh.run("r1", "calls_at_once")
     assert answer.output[0].text == repr(list(range(20)))
     log = of_tools(await mesh.events("r1"))
     assert [event.tool_call.ordinal for event in log if event.HasField("tool_call")] == list(range(1, 21))
     assert sum(event.HasField("tool_result") for event in log) == 20
+    assert sum("ToolRunnerService.DescribeTools" in record.getMessage() for record in caplog.records) == 1
 
 
 async def test_a_failed_call_is_recorded_and_told_to_the_agent(mesh):
@@ -103,7 +105,7 @@ async def test_arguments_that_are_no_json_are_the_agents_mistake(mesh):
     assert of_tools(await mesh.events("r1")) == []
 
 
-async def test_a_result_too_large_for_the_log_fails_the_call_and_not_the_run(mesh):
-    """The agent is told."""
+async def test_a_result_over_the_limit_fails_the_call_and_not_the_run(mesh):
+    """The agent is told the limit."""
     answer = await mesh.run("r1", "calls", input=wishes(("big", {}), ("echo", {"value": 1})))
-    assert answer.output[0].text == "[big failed: big succeeded, but its result is too large to be recorded][echo 1]"
+    assert answer.output[0].text == "[big failed: big returned 1048578 bytes of JSON; the limit is 1048576][echo 1]"

@@ -50,7 +50,7 @@ def test_a_plan_within_the_rules_is_taken(plan: Plan) -> None:
     [
         ([], "spec.plan.steps", "at least one"),
         ([agent_step("s")] * 1001, "spec.plan.steps", "1001"),
-        ([agent_step("a", "x" * (1 << 20))], "spec.plan", "1 MiB"),
+        ([agent_step("a", "x" * (1 << 18))], "spec.plan", "256 KiB"),
         ([agent_step("a"), agent_step("")], "spec.plan.steps[1].step_id", "missing"),
         ([agent_step("a b")], "spec.plan.steps[0].step_id", "'a b'"),
         ([agent_step("a"), agent_step("b"), agent_step("a")], "spec.plan.steps[2].step_id", "steps[0]"),

@@ -6,8 +6,9 @@ from typing import Any
 import grpc
 import pytest
 
-from penstock.interceptors.context import Door
+from penstock.interceptors.context import Door, context
 from penstock.interceptors.rules import LayerRules
+from penstock.wire.call import Call, Kind, Side
 from penstock.wire.context import RequestContext, current_context, use_context
 from penstock.wire.deadline import Deadline, current_deadline, use_deadline
 from penstock.wire.errors import InvalidArgument
@@ -67,6 +68,16 @@ async def test_every_wrong_key_is_named_at_once(serve: Serve) -> None:
         "metadata[x-request-id]",
         "metadata[x-session-id]",
     }
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "a\nb", "a\x7fb", "ä"])
+async def test_control_characters_in_metadata_are_refused_by_key(value: str) -> None:
+    """Clients other than gRPC's own deliver such bytes to handlers; no log line or header is made of them."""
+    call = Call("/penstock.v1.GatewayService/GetRun", Kind.UNARY_UNARY, Side.SERVER, [("x-note", value)])
+    with pytest.raises(InvalidArgument) as caught:
+        async with context()(call):
+            pytest.fail("it must not be let in")
+    assert [violation.field for violation in caught.value.violations] == ["metadata[x-note]"]
 
 
 async def test_the_deadline_of_the_caller_is_what_the_handler_has_left(serve: Serve) -> None:

@@ -1,5 +1,7 @@
 """Configurations and real servers for tests of what hosts the layers."""
 
+import contextlib
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -45,3 +47,13 @@ async def connect() -> AsyncGenerator[Connect]:
     yield open_one
     for channel in channels:
         await channel.close()
+
+
+@pytest.fixture
+async def pipe(tmp_path: Path) -> AsyncGenerator[Path]:
+    """Makes a named pipe for an agent to wait in; whoever still waits at the end of the test is let go."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    yield path
+    with contextlib.suppress(OSError):  # nobody waits
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))

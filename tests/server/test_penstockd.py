@@ -90,7 +90,6 @@ def serving(tmp_path: Path) -> Serving:
 
 def held_run(pipe: Path) -> gateway_pb2.StreamRunRequest:
     """Makes a request for a run that ends when somebody writes into the pipe."""
-    os.mkfifo(pipe)
     return gateway_pb2.StreamRunRequest(
         spec=run_pb2.RunSpec(agent="held", input=[run_pb2.Content(text=str(pipe))], idempotency_key="held")
     )
@@ -105,12 +104,12 @@ async def first_token(stream: Any) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 async def test_a_signal_lets_runs_finish_refuses_new_ones_and_ends_with_0(
-    serving: Serving, connect: Connect, tmp_path: Path, number: signal.Signals
+    serving: Serving, connect: Connect, tmp_path: Path, pipe: Path, number: signal.Signals
 ) -> None:
     """The stream of a run in progress comes to its end, a new run gets UNAVAILABLE (DRAINING) with RetryInfo."""
     async with serving(*HELD) as daemon:
         gateway = gateway_pb2_grpc.GatewayServiceStub(connect(daemon.facts["listen"]))
-        request = held_run(tmp_path / "pipe")
+        request = held_run(pipe)
         stream = gateway.StreamRun(request)
         await first_token(stream)
         daemon.process.send_signal(number)
@@ -120,7 +119,7 @@ async def test_a_signal_lets_runs_finish_refuses_new_ones_and_ends_with_0(
         refusal = from_rpc_error(caught.value)
         assert isinstance(refusal, Draining)
         assert refusal.retry_after
-        await asyncio.to_thread((tmp_path / "pipe").write_text, " ended")
+        await asyncio.to_thread(pipe.write_text, " ended")
         states = [event.run_finished.state async for response in stream for event in response.events]
         assert states[-1] == run_pb2.RUN_STATE_SUCCEEDED
         code, output = await daemon.end()
@@ -128,28 +127,28 @@ async def test_a_signal_lets_runs_finish_refuses_new_ones_and_ends_with_0(
     assert not (tmp_path / "ready.json").exists()
 
 
-async def test_a_second_signal_stops_at_once(serving: Serving, connect: Connect, tmp_path: Path) -> None:
+async def test_a_second_signal_stops_at_once(serving: Serving, connect: Connect, pipe: Path) -> None:
     """Nobody has to wait for a run that does not end."""
     async with serving(*HELD, "--drain-seconds", "3600") as daemon:
         gateway = gateway_pb2_grpc.GatewayServiceStub(connect(daemon.facts["listen"]))
-        await first_token(gateway.StreamRun(held_run(tmp_path / "pipe")))
+        await first_token(gateway.StreamRun(held_run(pipe)))
         daemon.process.send_signal(signal.SIGINT)
         await daemon.line("draining")
         daemon.process.send_signal(signal.SIGINT)
         # The agent's thread waits in the pipe, which Python would wait for at its end.
-        await asyncio.to_thread((tmp_path / "pipe").write_text, "")
+        await asyncio.to_thread(pipe.write_text, "")
         code, _ = await daemon.end()
     assert code == 1
 
 
-async def test_draining_is_bounded(serving: Serving, connect: Connect, tmp_path: Path) -> None:
+async def test_draining_is_bounded(serving: Serving, connect: Connect, pipe: Path) -> None:
     """After drain_seconds the process says what it still waited for, and ends with 0."""
     async with serving(*HELD, "--drain-seconds", "0.2") as daemon:
         gateway = gateway_pb2_grpc.GatewayServiceStub(connect(daemon.facts["listen"]))
-        await first_token(gateway.StreamRun(held_run(tmp_path / "pipe")))
+        await first_token(gateway.StreamRun(held_run(pipe)))
         daemon.process.send_signal(signal.SIGTERM)
         assert "after 0.2 s" in await daemon.line("still in progress")
-        await asyncio.to_thread((tmp_path / "pipe").write_text, "")
+        await asyncio.to_thread(pipe.write_text, "")
         code, _ = await daemon.end()
     assert code == 0
 

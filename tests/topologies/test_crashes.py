@@ -83,8 +83,8 @@ async def test_a_finished_run_can_be_read_while_the_orchestrator_is_dead(split_m
         await split_mesh.daemons[layer].kill()
     async with split_mesh.client() as client:
         async with asyncio.timeout(30):
-            while next(one for one in (await client.get_status()).layers if one.layer == "gateway").serving:
-                await asyncio.sleep(0.05)  # the gateway looks every second, and tells no event of ours
+            while next(one for one in (await client.get_status()).layers if one.layer == "gateway").serving:  # noqa: ASYNC110 - see sleep
+                await asyncio.sleep(0.05)  # the gateway looks every second, and sets no event of ours
         assert [event async for event in client.attach_run(run.run_id)] == whole
         assert [event async for event in client.attach_run(run.run_id, 5)] == whole[5:]
         assert (await client.get_run(run.run_id)).output[0].text.startswith("0 1 2")
@@ -187,7 +187,7 @@ async def test_a_long_absence_of_the_state_layer_costs_an_attempt_and_nothing_el
             await mesh.daemons["state"].kill()
             orchestrator = mesh.daemons["orchestrator"].log
             async with asyncio.timeout(30):
-                while "waiting for the log of run" not in orchestrator.read_text():
+                while "waiting for the log of run" not in orchestrator.read_text():  # noqa: ASYNC110 - see sleep
                     await asyncio.sleep(0.05)  # another process's file sets no event of ours
             status = await client.get_status()
             assert {layer.layer for layer in status.layers if not layer.serving} >= {"state", "executor"}

@@ -18,11 +18,11 @@ def status_text(status: GetStatusResponse) -> str:
         if not check.passed
     ]
     flags = [f"flags on: {', '.join(status.feature_flags)}"] if status.feature_flags else []
-    return "\n".join([who, layers_table(status.layers), *flags, *failed])
+    return "\n".join([who, layers_text(status.layers), *flags, *failed])
 
 
-def layers_table(layers: Sequence[LayerStatus], indent: str = "") -> str:
-    """Lays out layers, in the order a call passes them."""
+def layers_text(layers: Sequence[LayerStatus], indent: str = "") -> str:
+    """Lays out layers in the order a call passes them, and below them what there is to say of each."""
     rows = [
         (
             layer.layer,
@@ -30,11 +30,14 @@ def layers_table(layers: Sequence[LayerStatus], indent: str = "") -> str:
             line(layer.address),
             of_duration(layer.latency) if layer.HasField("latency") else "-",
             line(layer.instance_id) or "-",
-            line(layer.reason, 400),
         )
         for layer in layers
     ]
-    return table(("LAYER", "CONDITION", "WHERE", "LATENCY", "INSTANCE", ""), rows, screen_width(), indent)
+    laid_out = table(("LAYER", "CONDITION", "WHERE", "LATENCY", "INSTANCE"), rows, screen_width(), indent)
+    # Below the table, where no screen is too narrow for it.
+    return "\n".join(
+        [laid_out, *(f"{indent}{layer.layer}: {line(layer.reason, 400)}" for layer in layers if layer.reason)]
+    )
 
 
 def names_table(entries: Sequence[tuple[str, str]], things: str) -> str:

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator
 
 from penstock.cli.amounts import count, for_people, local_time, of_duration, seconds_between
-from penstock.cli.mesh_text import layers_table
+from penstock.cli.mesh_text import layers_text
 from penstock.cli.run_text import state_name, usage_text
 from penstock.cli.run_way import RunWay
 from penstock.cli.table import screen_width, table
@@ -39,7 +39,7 @@ def _head(way: RunWay) -> str:
 
 def _layers(status: GetStatusResponse) -> Iterator[str]:
     yield "\nLayers, in the order a call passes them"
-    yield layers_table(status.layers, INDENT)
+    yield layers_text(status.layers, INDENT)
 
 
 def _steps(way: RunWay) -> Iterator[str]:

@@ -128,7 +128,7 @@ class RunStream:
     def __del__(self) -> None:
         # A call that is dropped without a word would live on in the server until the channel closes.
         if self._call is not None:
-            pass
+            self._call.cancel()
 
     async def _receive(self) -> bool:
         """Takes in the next message; False when the stream has come to its end."""

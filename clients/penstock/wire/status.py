@@ -107,14 +107,15 @@ def from_status(status: Status) -> PenstockError:
         return errors.OverLimit(message, subject=subject, retry_after=retry_after or 0.0, reason=reason)
     if cls is errors.OutOfRange:
         first = _number(metadata.get("first_sequence"))
-        return errors.OutOfRange(message, run_id=metadata.get("run_id", ""), first_sequence=first)
+        return _with(errors.OutOfRange(message, run_id=metadata.get("run_id", ""), first_sequence=first), metadata)
     if cls is errors.DataLoss:
-        return errors.DataLoss(
+        lost = errors.DataLoss(
             message,
             run_id=metadata.get("run_id", ""),
             last_common_sequence=_number(metadata.get("last_common_sequence")),
             generation=_number(metadata.get("generation")),
         )
+        return _with(lost, metadata)
     if issubclass(cls, errors.Unavailable):
         return cls(message, reason=reason, metadata=metadata, retry_after=1.0 if retry_after is None else retry_after)
     return cls(message, reason=reason, metadata=metadata, retry_after=retry_after)
@@ -162,6 +163,11 @@ def _class_of(number: int, reason: str) -> type[PenstockError]:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return errors.ResourceExhausted
     return next((cls for cls, mapped in CODES.items() if mapped is code), errors.Internal)
+
+
+def _with(error: PenstockError, metadata: Mapping[str, str]) -> PenstockError:
+    error.metadata.update(metadata)
+    return error
 
 
 def _number(text: str | None) -> int:

@@ -1,6 +1,5 @@
 """The executor layer as a whole: built from its settings, started, and stopped."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from penstock.executor.settings import ExecutorSettings
 from penstock.executor.stage import Stage
 from penstock.run_log.writer import LogWriter, WriterSettings
 from penstock.v1 import run_log_pb2_grpc
+from penstock.wire.background import background
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,8 @@ async def open_executor(
     """
     agents = load_agents(settings.agents)
     log_settings = WriterSettings(stall_seconds=settings.log_patience)
-    async with LogWriter(run_log_pb2_grpc.RunLogServiceStub(state), log_settings) as log:
-        # Work belongs to this group only while it runs; the calls that wait for it cancel it.
-        work = asyncio.TaskGroup()
-        await work.__aenter__()
-        try:
-            stage = Stage(work, settings.stop_grace)
-            preparation = Preparation(state, tools, settings)
-            yield ExecutorLayer(ExecutorService(agents, preparation, log, stage, instance_id))
-        finally:
-            # Not by `async with`: that would wrap the error of a block that is none of the group's own in a group.
-            await work.__aexit__(None, None, None)
+    # Work belongs to this group only while it runs; the calls that wait for it cancel it.
+    async with LogWriter(run_log_pb2_grpc.RunLogServiceStub(state), log_settings) as log, background() as work:
+        stage = Stage(work, settings.stop_grace)
+        preparation = Preparation(state, tools, settings)
+        yield ExecutorLayer(ExecutorService(agents, preparation, log, stage, instance_id))

@@ -23,7 +23,7 @@ class ToolCatalogue:
     def __init__(self, tools: ToolRunnerServiceAsyncStub) -> None:
         self._tools = tools
         self._known: Mapping[str, tool_runner_pb2.ToolDescription] = {}
-        self._asked_at = float("-inf")
+        self._answered_at = float("-inf")
         self._asking = asyncio.Lock()
 
     async def find(self, name: str) -> tool_runner_pb2.ToolDescription | None:
@@ -33,10 +33,10 @@ class ToolCatalogue:
             AioRpcError: the tools layer does not answer.
         """
         wanted_at = time.monotonic()
-        if name not in self._known or wanted_at - self._asked_at > _KEPT_FOR:
+        if name not in self._known or wanted_at - self._answered_at > _KEPT_FOR:
             async with self._asking:
                 # Whoever waited here finds the answer that another call got meanwhile.
-                if self._asked_at < wanted_at:
+                if self._answered_at < wanted_at:
                     await self._ask()
         return self._known.get(name)
 
@@ -46,7 +46,6 @@ class ToolCatalogue:
         return list(self._known)
 
     async def _ask(self) -> None:
-        asked_at = time.monotonic()
         answer = await self._tools.DescribeTools(tool_runner_pb2.DescribeToolsRequest(), timeout=_TIMEOUT)
         self._known = {tool.name: tool for tool in answer.tools}
-        self._asked_at = asked_at
+        self._answered_at = time.monotonic()

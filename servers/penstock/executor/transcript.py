@@ -12,8 +12,7 @@ from penstock.wire.ids import ID_RULE, is_id
 
 # A character takes at most 4 bytes, so a token event stays under 64 KiB.
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024
-# An entry of the log holds 1 MiB of events; this leaves room for the event around its payload.
-MAX_PAYLOAD_BYTES: Final = 1024 * 1024 - 8 * 1024
+MAX_PAYLOAD_BYTES: Final = 1024 * 1024
 
 
 class WrongYield(TypeError):

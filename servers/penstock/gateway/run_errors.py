@@ -18,7 +18,6 @@ from penstock.wire.errors import (
 )
 from penstock.wire.status import from_rpc_error
 
-
 # After these a run that was asked for is certainly not there.
 NOTHING_RECORDED: Final = (
     InvalidArgument,

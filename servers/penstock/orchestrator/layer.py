@@ -25,6 +25,7 @@ from penstock.v1.executor_pb2_grpc import ExecutorServiceStub
 from penstock.v1.ownership_pb2_grpc import OwnershipServiceStub
 from penstock.v1.run_log_pb2_grpc import RunLogServiceStub
 from penstock.v1.tool_runner_pb2_grpc import ToolRunnerServiceStub
+from penstock.wire.background import background
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ async def open_orchestrator(
     lease = Lease(ownership, instance_id, settings.lease_seconds)
     # What an owner writes can wait for the state layer as long as it takes: nobody else may write it.
     patient = WriterSettings(stall_seconds=None)
-    async with LogWriter(log, patient) as writer, LogReader(log) as reader, asyncio.TaskGroup() as group:
+    async with LogWriter(log, patient) as writer, LogReader(log) as reader, background() as group:
         driving = Driving(writer, reader, Attempts(agents, log), Availability(executor), settings)
         runs = Runs(driving, group, instance_id)
         recorder = Recorder(log, runs.recorded)

@@ -138,6 +138,11 @@ class Recorder:
         try:
             response = await self._stub.RecordRuns(request, timeout=10.0)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and len(batch) > 1:
+                # Together the answers were too large for one message; one alone always fits.
+                for waiting in batch:
+                    await self._send([waiting])
+                return
             self._fail(batch, from_rpc_error(error), unclear=error.code() in _UNCLEAR)
             return
         for waiting, result in zip(batch, response.results, strict=True):

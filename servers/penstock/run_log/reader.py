@@ -58,7 +58,8 @@ class LogReader:
     ) -> None:
         if self._task is not None:
             self._task.cancel()
-        await self._group.__aexit__(kind, error, traceback)
+        # With the block's error, which is none of the group's own, the group would wrap it.
+        await self._group.__aexit__(None, None, None)
 
     def open(
         self,

@@ -79,8 +79,12 @@ class RunWriter:
         """
         entry = self._put(events)
         entry.message.session_messages.extend(session_messages)
+        size = sum(message.ByteSize() for message in session_messages)
         if checkpoint is not None:
             entry.message.checkpoint = checkpoint
+            size += len(checkpoint)
+        entry.size += size
+        self._unacknowledged += size
         return await self._wait_for(entry)
 
     async def flush(self) -> None:

@@ -45,8 +45,8 @@ class WriterSettings:
     """Under load, seconds from one append to the next, so that commits, wake-ups and socket writes coincide; an idle
     writer appends at once."""
 
-    batch_bytes: int = 2 * 1024 * 1024
-    """Bytes of events in one call, at most; a message holds 4 MiB."""
+    batch_bytes: int = 1792 * 1024
+    """Bytes in one call before no more entries are added; the last may have 2 MiB, and a message holds 4 MiB."""
 
     unacknowledged_bytes: int = 1024 * 1024
     """Bytes of one run on their way before `emit` blocks."""
@@ -83,7 +83,8 @@ class LogWriter:
     ) -> None:
         if self._loop_task is not None:
             self._loop_task.cancel()
-        await self._group.__aexit__(kind, error, traceback)
+        # With the block's error, which is none of the group's own, the group would wrap it.
+        await self._group.__aexit__(None, None, None)
 
     def open(
         self, *, tenant: str, run_id: str, epoch: int, step_id: str = "", attempt: int = 0, traceparent: str = ""

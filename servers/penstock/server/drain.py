@@ -14,10 +14,10 @@ async def drain(mesh: Mesh, seconds: float, say: Say) -> bool:
     Health says NOT_SERVING first, so that balancers look elsewhere before anything is refused.
     """
     for readiness in mesh.readiness.values():
-        pass
+        readiness.drain()
     for listener in mesh.listeners:
         listener.gate.close()
-    say(f"draining: {_awaited(mesh)}, for at most {seconds:g} s; Ctrl-C again stops at once")
+    say(f"draining, {seconds:g} s at most: {_awaited(mesh)}; Ctrl-C again stops at once")
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as waiting:
             if "orchestrator" in mesh.running:

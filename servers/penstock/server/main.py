@@ -134,7 +134,9 @@ def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config
     except NotStarted as error:
         return _end(error, MISCONFIGURED if error.by_configuration else FAILED)
     except (asyncio.CancelledError, KeyboardInterrupt):
-        typer.echo("penstockd: stopped at once, as told; runs in progress go on at the next start", err=True)
+        typer.echo(
+            "penstockd: stopped at once, as told; the next start brings each run that was going to its end", err=True
+        )
         return FAILED
     return 0
 

@@ -1,6 +1,5 @@
 """The tools layer as a whole: built from its settings, started, and stopped."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from penstock.tools.loading import load_tools
 from penstock.tools.service import ToolRunnerService
 from penstock.tools.settings import ToolsSettings
 from penstock.tools.threads import ToolThreads
+from penstock.wire.background import background
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,6 @@ async def open_tools(settings: ToolsSettings, *, instance_id: str = "") -> Async
     """
     tools = load_tools(settings.tools)
     # Calls belong to this group only while they run; their callers cancel them.
-    calls = asyncio.TaskGroup()
-    await calls.__aenter__()
-    try:
+    async with background() as calls:
         invoker = Invoker(calls, ToolThreads(settings.max_threads), settings.stop_grace)
         yield ToolsLayer(ToolRunnerService(tools, invoker, instance_id))
-    finally:
-        # Not by `async with`: that would wrap the error of a block that is none of the group's own in a group.
-        await calls.__aexit__(None, None, None)

@@ -67,7 +67,7 @@ async def breaks(context: ToolContext) -> str:
 
 @tool(effect="none")
 def big() -> str:
-    return "x" * (1024 * 1024 - 100)
+    return "x" * (1024 * 1024)
 
 
 TOOLS = [echo, put, send, send_slowly, put_slowly, fails_first, breaks, big]

@@ -11,7 +11,7 @@ from penstock.wire.rules.findings import Findings
 from penstock.wire.rules.references import Visible, check_references, nearest
 
 MOST_STEPS: Final = 1000
-MOST_PLAN_BYTES: Final = 1024 * 1024
+MOST_PLAN_BYTES: Final = 256 * 1024
 MOST_ATTEMPTS: Final = 100
 
 
@@ -24,7 +24,7 @@ def check_plan(findings: Findings, path: str, plan: Plan) -> None:
         findings.wrong(f"{path}.steps", f"has {len(plan.steps)} steps; the most is {MOST_STEPS}")
         return
     if (size := plan.ByteSize()) > MOST_PLAN_BYTES:
-        findings.wrong(path, f"has {size:,} bytes; the most is {MOST_PLAN_BYTES:,} (1 MiB)")
+        findings.wrong(path, f"has {size:,} bytes; the most is {MOST_PLAN_BYTES:,} (256 KiB)")
         return
     if not plan.sequential and len(plan.steps) > 1:
         findings.unbuilt(f"{path}.sequential", "graphs of steps; set it to true for an ordered list")

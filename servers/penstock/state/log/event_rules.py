@@ -8,7 +8,8 @@ from penstock.v1.run_log_pb2 import AppendEventsEntry
 from penstock.v1.run_pb2 import RunState
 from penstock.wire.ids import is_id
 
-MAX_ENTRY_BYTES: Final = 1024 * 1024
+# One event whose payload is as large as it may be, 1 MiB, and what stands around it.
+MAX_ENTRY_BYTES: Final = (1024 + 64) * 1024
 
 OWNER_ONLY: Final = frozenset({"run_started", "step_started", "rewind", "waiting", "signal"})
 OF_THE_RUN: Final = frozenset({"run_started", "run_finished"})
