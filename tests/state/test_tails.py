@@ -260,6 +260,27 @@ async def test_reading_without_following_stops_at_what_is_there(house: House) ->
     assert [event.sequence for event in following.result()] == list(range(1, 14))
 
 
+@pytest.mark.parametrize("turns", range(25))
+async def test_a_reader_who_comes_between_a_write_and_its_commit_hears_of_it(house: House, turns: int) -> None:
+    """However many turns of the loop lie between an append and a reader's coming, the event reaches the reader.
+
+    Once a run with news was noted only if somebody watched it by then: a reader who came between the write and the
+    commit had read the log without the news, and was never woken for them.
+    """
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(e.append_events(house, "run-1", e.token()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        request = pb.ReadEventsRequest(tenant=e.TENANT, run_id="run-1", after_sequence=2, follow=True)
+        call = house.log.ReadEvents(request)
+        async for response in call:
+            if response.events:
+                break
+        call.cancel()
+
+
 async def test_many_writers_leave_no_gap_and_every_reader_sees_the_same(house: House) -> None:
     """Twenty concurrent writers of one attempt, and readers that begin in the middle of it."""
     await e.lease(house)

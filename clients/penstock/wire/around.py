@@ -16,7 +16,7 @@ from typing import Any
 
 from penstock.wire.around_client import around_client
 from penstock.wire.call import Call, Kind, Side
-from penstock.wire.concern import Concern
+from penstock.wire.concern import Concern, as_async, as_plain
 from penstock.wire.handlers import Behaviour, Context, Handler, HandlerWrapper, as_coroutine, kind_of, with_behaviour
 
 __all__ = ["Around", "Concern", "around_client"]
@@ -34,22 +34,38 @@ class Around(HandlerWrapper):
 
     def wrap(self, method: str, handler: Handler) -> Handler:
         kind = kind_of(handler)
-        behaviour = as_coroutine(handler)
+        behaviour = _contained(as_coroutine(handler))
         for concern in reversed(self._concerns):
             behaviour = _inside(concern, method, kind, behaviour)
         return with_behaviour(handler, behaviour)
 
 
 def _inside(concern: Concern, method: str, kind: Kind, behaviour: Behaviour) -> Behaviour:
-    async def guarded(request: Any, context: Context) -> Any:
-        async with concern(_call(method, kind, context)):
-            try:
+    if (plain := as_plain(concern)) is not None:
+
+        async def guarded(request: Any, context: Context) -> Any:
+            with plain(_call(method, kind, context)):
                 return await behaviour(request, context)
-            except SystemExit as request_to_exit:
-                # grpc would let it end the process, and with it everybody else's calls.
-                raise RuntimeError("the handler tried to end the process") from request_to_exit
+
+    else:
+        asynchronous = as_async(concern)
+
+        async def guarded(request: Any, context: Context) -> Any:
+            async with asynchronous(_call(method, kind, context)):
+                return await behaviour(request, context)
 
     return guarded
+
+
+def _contained(behaviour: Behaviour) -> Behaviour:
+    async def contained(request: Any, context: Context) -> Any:
+        try:
+            return await behaviour(request, context)
+        except SystemExit as request_to_exit:
+            # grpc would let it end the process, and with it everybody else's calls.
+            raise RuntimeError("the handler tried to end the process") from request_to_exit
+
+    return contained
 
 
 def _call(method: str, kind: Kind, context: Context) -> Call:

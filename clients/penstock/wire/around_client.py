@@ -7,8 +7,9 @@ from typing import Any
 
 import grpc
 
-from penstock.wire.call import Call, Kind, Side
-from penstock.wire.concern import Concern
+from penstock.wire.call import Call, Kind
+from penstock.wire.concern import Concern, as_async, as_plain
+from penstock.wire.leaving import changed, leaving
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,10 +35,10 @@ class _Concerned:
         self._open_streams: set[asyncio.Task[None]] = set()
 
     async def _answered(self, kind: Kind, proceed: Continuation, details: grpc.aio.ClientCallDetails, sent: Any) -> Any:
-        call = _leaving(kind, details)
+        call = leaving(kind, details)
 
         async def body() -> Any:
-            ongoing = await proceed(_changed(details, call), sent)
+            ongoing = await proceed(changed(details, call), sent)
             try:
                 await ongoing
             finally:
@@ -49,11 +50,11 @@ class _Concerned:
     async def _streaming(
         self, kind: Kind, proceed: Continuation, details: grpc.aio.ClientCallDetails, sent: Any
     ) -> Any:
-        call = _leaving(kind, details)
+        call = leaving(kind, details)
         started: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         async def body() -> None:
-            ongoing = await proceed(_changed(details, call), sent)
+            ongoing = await proceed(changed(details, call), sent)
             try:
                 if not started.done():
                     started.set_result(ongoing)
@@ -97,9 +98,18 @@ def _nested(concerns: tuple[Concern, ...]) -> Run:
 
 
 def _inside(concern: Concern, run: Run) -> Run:
-    async def guarded(call: Call, body: Body) -> Any:
-        async with concern(call):
-            return await run(call, body)
+    if (plain := as_plain(concern)) is not None:
+
+        async def guarded(call: Call, body: Body) -> Any:
+            with plain(call):
+                return await run(call, body)
+
+    else:
+        asynchronous = as_async(concern)
+
+        async def guarded(call: Call, body: Body) -> Any:
+            async with asynchronous(call):
+                return await run(call, body)
 
     return guarded
 
@@ -112,25 +122,6 @@ async def _ended(ongoing: grpc.aio.Call) -> None:
         raise asyncio.CancelledError
     raise grpc.aio.AioRpcError(
         code, await ongoing.initial_metadata(), await ongoing.trailing_metadata(), await ongoing.details()
-    )
-
-
-def _leaving(kind: Kind, details: grpc.aio.ClientCallDetails) -> Call:
-    # grpc.aio hands the method over as bytes, though its types say str.
-    method = details.method.decode() if isinstance(details.method, bytes) else details.method
-    return Call(
-        method=method,
-        kind=kind,
-        side=Side.CLIENT,
-        metadata=[(key, value) for key, value in details.metadata or ()],
-        timeout=details.timeout,
-        wait_for_ready=details.wait_for_ready,
-    )
-
-
-def _changed(details: grpc.aio.ClientCallDetails, call: Call) -> grpc.aio.ClientCallDetails:
-    return grpc.aio.ClientCallDetails(
-        details.method, call.timeout, grpc.aio.Metadata(*call.metadata), details.credentials, call.wait_for_ready
     )
 
 

@@ -6,6 +6,8 @@ import grpc
 
 from penstock.wire.in_process import InProcessChannel, InProcessServer
 from penstock.wire.in_process.limits import MAX_MESSAGE_BYTES
+from penstock.wire.prepared_channel import PreparedChannel
+from penstock.wire.preparing import split
 from penstock.wire.service_config import service_config
 from penstock.wire.target import grpc_target
 
@@ -41,10 +43,11 @@ def open_channel(
     `host:port`, several `ip:port` with commas between, or a gRPC target. Raises ValueError for a malformed target
     and for a service whose generated module has not been imported.
     """
+    prepares, others = split(interceptors)
+    channel: grpc.aio.Channel
     if local is not None:
-        return InProcessChannel(local, interceptors)
-    return grpc.aio.insecure_channel(
-        grpc_target(target),
-        options=[*CHANNEL_OPTIONS, ("grpc.service_config", service_config(service, *more_services))],
-        interceptors=list(interceptors),
-    )
+        channel = InProcessChannel(local, others)
+    else:
+        options = [*CHANNEL_OPTIONS, ("grpc.service_config", service_config(service, *more_services))]
+        channel = grpc.aio.insecure_channel(grpc_target(target), options=options, interceptors=others)
+    return PreparedChannel(channel, prepares) if prepares else channel

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,6 +29,11 @@ _SINGLE: Final = frozenset({REQUEST_ID, SESSION_ID, TENANT, USER, TRACEPARENT})
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 
+# W3C ids must be random, not secret, and each call needs one: the system's generator costs ten times as much.
+_random: Final = random.Random()
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
 Pairs = Iterable[tuple[str, str | bytes]]
 
 
@@ -44,21 +49,25 @@ class RequestContext:
     user: str = ""
     session_id: str = ""
     tenant: str = ""
-    trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
-    span_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    trace_id: str = field(default_factory=lambda: _random_hex(128))
+    span_id: str = field(default_factory=lambda: _random_hex(64))
     parent_span_id: str = ""
     trace_flags: int = 0
     tracestate: str = ""
     created_time: datetime = field(default_factory=lambda: datetime.now(UTC))
-    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
     def child(self) -> RequestContext:
         """Makes the context of nested work: the same request and trace, a span of its own."""
-        return replace(self, span_id=secrets.token_hex(8), parent_span_id=self.span_id)
+        return replace(self, span_id=_random_hex(64), parent_span_id=self.span_id)
 
     def detach(self) -> RequestContext:
         """Makes the context of work that outlives the request: the same ids, a span and a creation time of its own."""
         return replace(self.child(), created_time=datetime.now(UTC))
+
+    def outgoing(self) -> list[tuple[str, str]]:
+        """Writes the metadata of a call made for this request, under a span of its own."""
+        return self._written(_random_hex(64), inner=True)
 
     @property
     def traceparent(self) -> str:
@@ -67,7 +76,11 @@ class RequestContext:
 
     def to_metadata(self, *, inner: bool = True) -> list[tuple[str, str]]:
         """Writes the context as metadata pairs; tenant and user only for `inner` calls, between layers."""
-        pairs = [(REQUEST_ID, self.request_id), (TRACEPARENT, self.traceparent)]
+        return self._written(self.span_id, inner=inner)
+
+    def _written(self, span_id: str, *, inner: bool) -> list[tuple[str, str]]:
+        traceparent = f"00-{self.trace_id}-{span_id}-{self.trace_flags:02x}"
+        pairs = [(REQUEST_ID, self.request_id), (TRACEPARENT, traceparent)]
         if self.session_id:
             pairs.append((SESSION_ID, self.session_id))
         if self.tracestate:
@@ -105,24 +118,27 @@ def from_metadata(pairs: Pairs) -> RequestContext:
             wrong.append((f"metadata[{key}]", f"must be {ID_RULE}"))
     if wrong:
         raise InvalidArgument.of(wrong)
-    context = RequestContext(
+    trace = _TRACEPARENT.fullmatch(values.get(TRACEPARENT, ""))
+    if trace is not None and (set(trace[1]) == {"0"} or set(trace[2]) == {"0"}):
+        trace = None
+    # One that can't be read starts a new trace, as the W3C recommendation asks; it is no error.
+    baggage = values.get(BAGGAGE)
+    return RequestContext(
         request_id=values.get(REQUEST_ID) or random_id("req"),
         user=unquote(values.get(USER, "")),
         session_id=values.get(SESSION_ID, ""),
         tenant=values.get(TENANT, ""),
-        metadata=MappingProxyType(_baggage(values.get(BAGGAGE, ""))),
+        trace_id=_random_hex(128) if trace is None else trace[1],
+        parent_span_id="" if trace is None else trace[2],
+        trace_flags=0 if trace is None else int(trace[3], 16),
+        tracestate="" if trace is None else values.get(TRACESTATE, ""),
+        metadata=_NOTHING if baggage is None else MappingProxyType(_baggage(baggage)),
     )
-    trace = _TRACEPARENT.fullmatch(values.get(TRACEPARENT, ""))
-    if trace is None or set(trace[1]) == {"0"} or set(trace[2]) == {"0"}:
-        # One that can't be read starts a new trace, as the W3C recommendation asks; it is no error.
-        return context
-    return replace(
-        context,
-        trace_id=trace[1],
-        parent_span_id=trace[2],
-        trace_flags=int(trace[3], 16),
-        tracestate=values.get(TRACESTATE, ""),
-    )
+
+
+def _random_hex(bits: int) -> str:
+    # All zeros would be no valid id; the chance of it is not worth a look.
+    return f"{_random.getrandbits(bits):0{bits // 4}x}"
 
 
 def _baggage(text: str) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """What every call from one layer to another takes along: who asks, and how much time is left."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from penstock.wire.call import Call
@@ -13,20 +11,16 @@ from penstock.wire.long_calls import is_long
 DEFAULT_TIMEOUT: Final = 30.0
 
 
-@asynccontextmanager
-async def client_context(call: Call) -> AsyncGenerator[None]:
+def client_context(call: Call) -> None:
     """Sends the current request's ids along, with a span of its own; keys that the caller set itself stay."""
     context = current_context()
     if context is not None:
         given = {key for key, _ in call.metadata}
-        call.metadata.extend((key, value) for key, value in context.child().to_metadata() if key not in given)
-    yield
+        call.metadata.extend((key, value) for key, value in context.outgoing() if key not in given)
 
 
-@asynccontextmanager
-async def client_deadline(call: Call) -> AsyncGenerator[None]:
+def client_deadline(call: Call) -> None:
     """Never lets a call outlast the one on whose behalf it is made."""
     if call.timeout is None and not is_long(call):
         call.timeout = DEFAULT_TIMEOUT
     call.timeout = clamp_timeout(call.timeout)
-    yield

@@ -1,7 +1,7 @@
 """Context: makes who asks known to the handler, and keeps strangers from saying that they are someone else."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from penstock.interceptors.arrival import remember
@@ -24,8 +24,8 @@ class Door:
 def context(door: Door | None = None) -> Concern:
     """Makes the concern that reads the request's context; at a door, tenant and user are the server's to say."""
 
-    @asynccontextmanager
-    async def read(call: Call) -> AsyncGenerator[None]:
+    @contextmanager
+    def read(call: Call) -> Iterator[None]:
         if door is not None:
             _refuse_inner_keys(call)
         asked = from_metadata(call.metadata)

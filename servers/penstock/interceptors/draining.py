@@ -1,8 +1,8 @@
 """Draining: a server that is about to leave starts nothing new, and knows what it still has to wait for."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from penstock.wire.call import Call
@@ -47,8 +47,8 @@ class Gate:
         """Waits until no awaited call is in progress."""
         await self._idle.wait()
 
-    @asynccontextmanager
-    async def concern(self, call: Call) -> AsyncGenerator[None]:
+    @contextmanager
+    def concern(self, call: Call) -> Iterator[None]:
         """Refuses calls that start work once the gate is closed, with Draining; counts those to wait for."""
         if self.closed and call.method in STARTING:
             raise Draining("this server is shutting down; another replica, or the next start, will answer")

@@ -1,7 +1,7 @@
 """Guard: a bound on what is in progress at once, so cheap that refusing costs next to nothing."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from penstock.interceptors.rules import LayerRules
 from penstock.wire.call import Call
@@ -29,8 +29,8 @@ def guard(loads: Mapping[str, Load]) -> Concern:
     Raises Unavailable (reason OVERLOADED), since another replica may have room.
     """
 
-    @asynccontextmanager
-    async def bounded(call: Call) -> AsyncGenerator[None]:
+    @contextmanager
+    def bounded(call: Call) -> Iterator[None]:
         load = loads.get(call.service)
         if load is None:
             yield

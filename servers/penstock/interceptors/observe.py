@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
@@ -35,8 +35,8 @@ def observe(rules: Mapping[str, LayerRules]) -> Concern:
     are logged for debugging only.
     """
 
-    @asynccontextmanager
-    async def observed(call: Call) -> AsyncGenerator[None]:
+    @contextmanager
+    def observed(call: Call) -> Iterator[None]:
         rule = rules.get(call.service)
         layer = rule.layer if rule is not None else ""
         usual = logging.DEBUG if layer in ("", "state") else logging.INFO

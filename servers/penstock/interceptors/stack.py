@@ -10,9 +10,10 @@ from penstock.interceptors.draining import Gate
 from penstock.interceptors.errors import errors
 from penstock.interceptors.guard import Load, guard
 from penstock.interceptors.observe import observe
-from penstock.wire.around import Around, around_client
+from penstock.wire.around import Around
 from penstock.wire.decode import GuardedDecode
 from penstock.wire.outgoing import client_context, client_deadline
+from penstock.wire.preparing import prepare_calls
 
 
 def server_stack(
@@ -39,7 +40,7 @@ def server_stack(
 
 def client_stack() -> Sequence[grpc.aio.ClientInterceptor]:
     """Returns the interceptors of a channel from one layer to another, outermost first."""
-    return around_client(
+    return prepare_calls(
         client_context,  # whose work it is
         client_deadline,  # last, so that it subtracts what the others took
     )

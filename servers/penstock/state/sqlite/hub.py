@@ -16,9 +16,9 @@ class Hub:
 
     def touch(self, tenant: str, run_id: str, *, lifecycle: bool) -> None:
         """Notes that a run has news; `lifecycle` when they are more than tokens and progress."""
+        # Also when nobody watches yet: whoever begins to before the commit has read the log without these news.
         name = (tenant, run_id)
-        if name in self._watchers:
-            self._touched[name] = self._touched.get(name, False) or lifecycle
+        self._touched[name] = self._touched.get(name, False) or lifecycle
 
     def publish(self) -> None:
         """Wakes the watchers of all that was touched since the last time."""

@@ -1,0 +1,23 @@
+"""The work that every system under measurement does: say tokens, paced or as fast as they are taken."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+
+
+def task(tokens: int, per_second: float = 0) -> str:
+    """Returns the text that asks for this many tokens; a rate of 0 means without pause."""
+    return f"{tokens} {per_second}"
+
+
+async def work(task: str) -> AsyncGenerator[str]:
+    """Yields the tokens that a task asks for, the first at once; each says when it was made, on the machine's clock.
+
+    The pace is kept from the start, so that a late token doesn't put off those behind it.
+    """
+    tokens, per_second = task.split()
+    begin, rate = time.monotonic(), float(per_second)
+    for number in range(int(tokens)):
+        if rate and (pause := begin + number / rate - time.monotonic()) > 0:
+            await asyncio.sleep(pause)
+        yield f"{time.monotonic():.6f} "
