@@ -54,7 +54,7 @@ format: setup ## Format the code and the protos
 .PHONY: types
 types: setup ## Check the types, strictly
 	$(BIN)/mypy
-	$(BIN)/mypy --strict typing examples
+	$(BIN)/mypy --strict examples scripts
 
 .PHONY: floors
 floors: setup ## Check that imports point down only

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it in a clean environment, and runs a task with what was installed.
+# Builds the wheel and runs a real task with it in clean environments: with the newest and with the lowest versions
+# of what it depends on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 UV=${UV:-uv}
+root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$UV" build --quiet --wheel --out-dir "$work/dist"
-"$UV" venv --quiet "$work/venv"
-"$UV" pip install --quiet --python "$work/venv/bin/python" "$work"/dist/*.whl
-
 cp -r examples "$work/examples"
+cp scripts/try_installed.py "$work/"
 cd "$work" # away from the checkout, so that only the wheel can be imported
-"$work/venv/bin/penstock" --version
-"$work/venv/bin/penstockd" --version
-"$work/venv/bin/python" examples/../examples/try_installed.py
-echo "the wheel works in a clean environment"
+
+for resolution in highest lowest-direct; do
+  "$UV" venv --quiet --clear --python "$root/.venv/bin/python" "venv-$resolution"
+  "$UV" pip install --quiet --resolution "$resolution" --python "venv-$resolution/bin/python" -r "$root/pyproject.toml"
+  "$UV" pip install --quiet --no-deps --python "venv-$resolution/bin/python" dist/*.whl
+  "venv-$resolution/bin/python" try_installed.py "$resolution"
+done

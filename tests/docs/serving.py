@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ from tests.docs.page import ROOT, Block
 _ADDRESS: Final = re.compile(r"127\.0\.0\.1:(5\d{4})")
 _START_SECONDS: Final = 30.0
 _RUN_SECONDS: Final = 30.0
+# Below those that systems give to outgoing connections, one of which would else take a port before its server does.
+_PORTS: Final = range(20_000, 32_000)
 
 # Where there is no grpcurl, its calls go through buf curl, which speaks the same protocol.
 _GRPCURL: Final = """
@@ -103,10 +106,11 @@ class Reader:
         return inherited | {"PATH": path, "PENSTOCK_ADDRESS": f"127.0.0.1:{self._port('50051')}"}
 
     def _port(self, written: str) -> int:
-        if written not in self._ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self._ports[written] = probe.getsockname()[1]
+        while written not in self._ports:
+            port = random.choice(_PORTS)
+            with socket.socket() as probe, suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                self._ports[written] = port
         return self._ports[written]
 
 
