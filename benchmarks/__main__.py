@@ -8,11 +8,13 @@ two keep nothing.
 
 import argparse
 import asyncio
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -25,7 +27,7 @@ from benchmarks.rounds import USUAL, WORKLOADS, run_rounds, shortened, warm_up
 from benchmarks.systems import SYSTEMS, open_system
 
 LATEST: Final = ROOT / "benchmarks" / "results" / "latest.json"
-ROUNDS: Final = 8
+ROUNDS: Final = 7
 QUICK_SHARE: Final = 0.5
 ROUND_SECONDS: Final = 60.0
 START_SECONDS: Final = 90.0
@@ -53,7 +55,8 @@ async def measured(names: Sequence[str], workloads: Mapping[str, Workload], roun
     """Starts the systems, measures them, and stops them."""
     facts = machine.facts()
     async with asyncio.timeout(START_SECONDS + rounds * ROUND_SECONDS), AsyncExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-bench-")))
+        home = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
+        stack.push(partial(_clear, home))
         say(f"starting {', '.join(SYSTEMS[name].title for name in names)} …")
         systems = [await stack.enter_async_context(open_system(name, home)) for name in names]
         for system in systems:
@@ -62,6 +65,14 @@ async def measured(names: Sequence[str], workloads: Mapping[str, Workload], roun
         await warm_up(systems)
         measurements = await run_rounds(systems, workloads, rounds, say)
         return Result.of(systems, workloads, rounds, facts, measurements)
+
+
+def _clear(home: Path, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    """Removes what the systems wrote, unless one of them failed and its log may say why."""
+    if isinstance(error, ProcessFailed | TimeoutError):
+        say(f"logs are kept in {home}")
+    else:
+        shutil.rmtree(home)
 
 
 async def main(arguments: argparse.Namespace) -> Result:

@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks import cpu
 from benchmarks.load.workloads import Flood, Idle, Paced, Unary, Workload
+from benchmarks.process import ProcessFailed
 from benchmarks.systems import System
 
 # Work that follows an answer (a run's last records, a stream's end) belongs to it.
@@ -51,7 +52,10 @@ async def measure(system: System, name: str, workload: Workload, number: int) ->
     await asyncio.sleep(SETTLE_SECONDS)
     begin, machine = time.monotonic(), cpu.of_machine()
     serving, load = cpu.of_processes(system.pids), cpu.of_process(system.generator.pid)
-    loaded = await system.generator.put(workload)
+    try:
+        loaded = await system.generator.put(workload)
+    except ProcessFailed as error:
+        raise ProcessFailed(f"{system.title}, {name}, round {number + 1}: {error}") from None
     await asyncio.sleep(SETTLE_SECONDS)
     serving = cpu.of_processes(system.pids) - serving
     load = cpu.of_process(system.generator.pid) - load

@@ -17,7 +17,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 SERVICE: Final = "benchmark.Hop"
 CODEC: Final = (StringValue.SerializeToString, StringValue.FromString)
-TIMEOUT: Final = 60.0
+TIMEOUT: Final = 20.0
 
 
 class Hop(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
-TIMEOUT: Final = 60.0
+TIMEOUT: Final = 20.0
 
 
 class Caller(Protocol):

@@ -97,6 +97,24 @@ def test_attaching_after_an_event_prints_the_rest(penstock: Run) -> None:
     assert "SUCCEEDED · no events after" in at_end.stderr
 
 
+def test_attaching_in_the_midst_of_an_answer_prints_its_rest_and_not_the_whole_again(penstock: Run) -> None:
+    """Also where all of it had been said, and only the run's end was missed."""
+    whole = penstock("run", "5", "--agent", "count", "--json")
+    run_id, events = run_id_in(whole.stderr), [json.loads(line) for line in whole.stdout.splitlines()]
+    tokens = [int(event["sequence"]) for event in events if "token" in event]
+    midst = penstock("attach", run_id, "--after", str(tokens[1]))
+    assert midst.stdout == "3 4 5 \n"
+    assert f"3 tokens after event {tokens[1]}" in midst.stderr
+    end = penstock("attach", run_id, "--after", str(tokens[-1]))
+    assert (end.exit_code, end.stdout) == (0, "")
+
+
+def test_attaching_in_the_midst_of_a_step_prints_an_output_that_was_never_said(penstock: Run) -> None:
+    """It comes with the step's end, and so belongs to the rest."""
+    run_id = run_id_in(penstock("run", "x", "--agent", "structured").stderr)
+    assert json.loads(penstock("attach", run_id, "--after", "2").stdout) == {"task": "x"}
+
+
 def test_a_run_that_is_left_to_itself_tells_its_id_alone_on_stdout(penstock: Run) -> None:
     """For scripts, which attach later."""
     result = penstock("run", "5", "--agent", "count", "--detach")

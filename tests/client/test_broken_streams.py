@@ -7,7 +7,7 @@ import grpc
 import pytest
 from tests.client.scripted import Scripted, playing
 
-from penstock.client import Client, RunEvent, errors
+from penstock.client import Client, RunEvent, RunStream, errors
 from penstock.client.asking import UNREACHABLE
 from penstock.v1.gateway_pb2 import StreamRunResponse
 from penstock.v1.run_event_pb2 import RunFinished, Token
@@ -86,6 +86,37 @@ async def test_an_error_after_the_end_does_not_matter() -> None:
     script = Scripted([BEGIN, SILENCE, piece(1, 2), SILENCE, END], abort=grpc.StatusCode.UNAVAILABLE)
     async with playing(script) as stage, Client(stage.address) as client:
         assert [event.sequence async for event in client.stream_run("x")] == [1, 2, 3]
+
+
+async def test_a_stream_whose_wait_was_given_up_says_so_when_it_is_read_on() -> None:
+    """Instead of a CancelledError, with which a task that nobody cancelled would end without a word."""
+    script = Scripted([BEGIN, piece(1)], stays_open=True)
+    async with playing(script) as stage, Client(stage.address) as client, client.stream_run("x") as stream:
+        await anext(stream)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await anext(stream)
+        with pytest.raises(errors.Cancelled) as ended:
+            await anext(stream)
+    assert (ended.value.reason, ended.value.metadata["run_id"]) == ("STREAM_ENDED", "run-1")
+    assert stream.cursor.after_sequence == 1
+
+
+async def test_closing_a_stream_ends_a_wait_for_its_next_event_with_an_error() -> None:
+    """The waiting task was not cancelled, and must not look so."""
+    script = Scripted([BEGIN], stays_open=True)
+    async with playing(script) as stage, Client(stage.address) as client, client.stream_run("x") as stream:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(_failure_of(stream))
+            await asyncio.sleep(0)  # so that it waits
+            await stream.aclose()
+        assert reading.result().reason == "STREAM_ENDED"
+
+
+async def _failure_of(stream: RunStream) -> errors.PenstockError:
+    with pytest.raises(errors.Cancelled) as ended:
+        await anext(stream)
+    return ended.value
 
 
 async def test_leaving_a_stream_ends_its_call() -> None:

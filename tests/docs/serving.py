@@ -107,7 +107,7 @@ class Reader:
 
     def _port(self, written: str) -> int:
         while written not in self._ports:
-            port = random.choice(_PORTS)
+            port = random.choice([port for port in _PORTS if port not in self._ports.values()])
             with socket.socket() as probe, suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 self._ports[written] = port

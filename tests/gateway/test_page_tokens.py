@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.gateway.page_token import make_token, read_token
+from penstock.gateway.page_token import make_token, read_index, read_token
 from penstock.wire.errors import InvalidArgument
 
 
@@ -19,6 +19,19 @@ def test_a_token_of_another_list_is_refused() -> None:
     with pytest.raises(InvalidArgument) as caught:
         read_token("messages b", make_token("messages a", "17"))
     assert [violation.field for violation in caught.value.violations] == ["page_token"]
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_a_position_that_is_a_number_is_read_as_one(position: int) -> None:
+    """Whatever of them a list can have."""
+    assert read_index("messages a", make_token("messages a", str(position))) == position
+
+
+@pytest.mark.parametrize("position", ["", "x", "-1", "²", "1.0", "9" * 19])
+def test_a_forged_position_that_is_no_number_is_refused(position: str) -> None:
+    """How tokens are made is no secret; a forged one is the caller's mistake and no fault of the server's."""
+    with pytest.raises(InvalidArgument):
+        read_index("messages a", make_token("messages a", position))
 
 
 @given(st.text(max_size=40))

@@ -50,6 +50,16 @@ async def test_runs_are_found_newest_first_page_by_page(house: House, runs: list
         assert await find(house, page_size=page_size) == runs
 
 
+async def test_times_that_no_calendar_has_are_invalid(house: House) -> None:
+    """Both bounds are named."""
+    absurd = Timestamp(seconds=2**62)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await find(house, created_after_time=absurd, created_before_time=absurd)
+    error = error_of(raised.value)
+    assert isinstance(error, InvalidArgument)
+    assert [violation.field for violation in error.violations] == ["created_after_time", "created_before_time"]
+
+
 async def test_all_conditions_must_hold(house: House, runs: list[str]) -> None:
     """Session, states, labels and times, alone and together."""
     assert await find(house, session_id="s1") == ["run-7", "run-4", "run-1"]

@@ -7,7 +7,7 @@ from tests.state.house import House, open_house
 from penstock.state.settings import StateSettings
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken, StepOutcome
 from penstock.v1.run_log_pb2 import AppendOutcome as Out
-from penstock.v1.run_pb2 import RunState
+from penstock.v1.run_pb2 import RunState, Usage
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +91,14 @@ async def test_a_wrong_epoch_is_fenced(house: House) -> None:
         result = await e.append_events(house, "run-1", e.token(), epoch=epoch)
         assert result.outcome == Out.APPEND_OUTCOME_FENCED
     assert len(await e.read_log(house, "run-1")) == 2
+
+
+async def test_a_run_that_nobody_has_claimed_takes_nothing(house: House) -> None:
+    """Epoch 0 is nobody's: whoever wrote under it would start a run that no one drives and no one can claim."""
+    await e.record(house, e.record_entry("run-2", owner=""))
+    result = await e.append_as_owner(house, "run-2", e.started(), epoch=0)
+    assert result.outcome == Out.APPEND_OUTCOME_FENCED
+    assert [run.record.run.run_id for run in (await e.claim(house)).runs] == ["run-2"]
 
 
 async def test_a_closed_attempt_is_refused(house: House) -> None:
@@ -181,6 +189,21 @@ async def test_what_does_not_fit_the_log_is_invalid_as_a_whole(house: House, eve
     assert (await e.append_as_owner(house, "run-1", *events)).outcome == Out.APPEND_OUTCOME_INVALID
     assert await e.run_record(house, "run-1") == before
     assert (await e.append_as_owner(house, "run-1", e.step_started(1, step="b"))).outcome == Out.APPEND_OUTCOME_APPENDED
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [RunEvent(step_id="main", attempt=1, usage=Usage(output_tokens=2**64 - 1))] * 2,
+        [RunEvent(signal=SignalTaken(signal_number=2**64 - 1))],
+    ],
+    ids=["usage that outgrows its sum", "the largest signal number"],
+)
+async def test_numbers_too_large_to_keep_spoil_their_own_entry_alone(house: House, events: list[RunEvent]) -> None:
+    """An agent may claim to have used anything; the others whose entries share the call are none the worse for it."""
+    spoilt = e.append_entry("run-1", *events, step="", writer="owner")
+    results = await e.append(house, spoilt, e.append_entry("run-1", e.token()))
+    assert [result.outcome for result in results] == [Out.APPEND_OUTCOME_INVALID, Out.APPEND_OUTCOME_APPENDED]
 
 
 async def test_an_entry_needs_a_writer_and_a_number(house: House) -> None:

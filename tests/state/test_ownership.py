@@ -58,6 +58,20 @@ async def test_a_waiting_claim_wakes_when_a_lease_lapses(house: House) -> None:
     assert [run.record.run.run_id for run in claimed] == ["run-1"]
 
 
+@pytest.mark.parametrize("before", [0.0, 30.0], ids=["a new lease", "a lease cut short"])
+async def test_a_waiting_claim_wakes_for_a_lease_taken_after_it_began_to_wait(house: House, before: float) -> None:
+    """A lease that lapses earlier than all that the waiting claim knew of shortens its sleep."""
+    await e.lease(house, "second")
+    if before:
+        await e.lease(house, ttl=before)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        waiting = group.create_task(e.claim(house, "second", wait=30.0))
+        await e.lease(house, "third")  # answered after the claim, which came first, has found nothing
+        await e.lease(house, ttl=0.15)
+        await e.record(house, e.record_entry("run-1"))
+    assert [run.record.run.run_id for run in waiting.result().runs] == ["run-1"]
+
+
 async def test_a_waiting_claim_wakes_when_a_turn_comes(house: House) -> None:
     """The end of a session's run hands the next one to whoever waits."""
     await e.lease(house)

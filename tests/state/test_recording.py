@@ -98,6 +98,18 @@ async def test_a_durability_that_the_store_does_not_keep_is_refused(house: House
     assert "DURABILITY_PROCESS" in result.refusal.message
 
 
+async def test_a_level_that_this_store_has_never_heard_of_is_refused_alone(house: House) -> None:
+    """A newer caller may know more levels of durability; its neighbours in the call are recorded."""
+    await e.lease(house)
+    newer = e.record_entry("run-1")
+    newer.spec.durability = 99  # type: ignore[assignment] # a number that no name stands for
+    response = await house.log.RecordRuns(pb.RecordRunsRequest(entries=[newer, e.record_entry("run-2")]))
+    refused, recorded = response.results
+    assert refused.outcome == pb.RecordOutcome.RECORD_OUTCOME_REFUSED
+    assert "spec.durability" in refused.refusal.message
+    assert recorded.outcome == pb.RecordOutcome.RECORD_OUTCOME_STARTED
+
+
 async def test_a_run_whose_owner_has_no_lease_is_queued_for_anyone(house: House) -> None:
     """Without a lease nothing starts, and the run is there to be claimed."""
     result = await e.record(house, e.record_entry("run-1"))

@@ -109,6 +109,16 @@ async def test_free_data_changes_by_version(house: House) -> None:
     assert (await update("1")).version > second.version
 
 
+@pytest.mark.parametrize("text", ["{", '{"n": NaN}', '"\\ud800"', "[" * 100_000])
+async def test_free_data_that_is_not_json_is_refused(house: House, text: str) -> None:
+    """Also what only Python's own reader takes for JSON, and no other does."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await house.sessions.UpdateSession(pb.UpdateSessionRequest(tenant=e.TENANT, session_id="s", data_json=text))
+    error = error_of(raised.value)
+    assert isinstance(error, InvalidArgument)
+    assert [violation.field for violation in error.violations] == ["data_json"]
+
+
 async def test_a_session_with_a_run_is_not_dropped(house: House) -> None:
     """BUSY changes nothing; after the run's end it goes with all its messages."""
 

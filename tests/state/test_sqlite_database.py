@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,6 +107,33 @@ async def limit_pages(database: Database, pages: int) -> None:
     await database.write(lambda transaction: transaction.connection.execute(f"PRAGMA max_page_count = {pages}"))
 
 
+async def test_a_store_that_could_not_sync_its_writes_is_not_marked_as_cleanly_shut_down(tmp_path: Path) -> None:
+    """Someone who reads the file from outside keeps the writes from moving into it: no mark vouches for them."""
+    path = tmp_path / "state.db"
+    outside = sqlite3.connect(path, isolation_level=None)
+    with open_database(path, synchronous="normal", boot_id="boot") as database:
+        await database.write(lambda transaction: transaction.connection.execute("PRAGMA busy_timeout = 0"))
+        outside.execute("BEGIN")
+        assert outside.execute("SELECT value FROM meta WHERE key = 'in_use'").fetchone() == (1,)
+        await database.write(put("row-1"))
+    outside.execute("COMMIT")
+    assert outside.execute("SELECT value FROM meta WHERE key = 'in_use'").fetchone() == (1,)
+    outside.close()
+
+
+async def test_nobody_else_on_the_machine_can_read_a_new_store(database: Database, tmp_path: Path) -> None:
+    """Conversations lie in it, and in the files beside it."""
+    await database.write(put("row-1"))
+    modes = modes_in(tmp_path)
+    assert {"state.db", "state.db-wal"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    """Who may do what with each file of a folder."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     """Nothing is changed in it, and the way out is named."""
     path = tmp_path / "state.db"
@@ -129,7 +157,30 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     with connection:
         connection.execute("CREATE TABLE theirs (a)")
     connection.close()
+    before = path.read_bytes()
     with pytest.raises(ValueError, match="something else"), open_database(path, synchronous="normal", boot_id="boot"):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """A text, say; it stays as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database\n" * 100)
+    with pytest.raises(ValueError, match="something else"), open_database(path, synchronous="normal", boot_id="boot"):
+        pass
+    assert path.read_text() == "not a database\n" * 100
+
+
+def test_a_file_is_locked_by_whatever_name_it_is_opened(tmp_path: Path) -> None:
+    """A link to a store that is in use is refused as the store itself is."""
+    path, link = tmp_path / "state.db", tmp_path / "link.db"
+    link.symlink_to(path)
+    with (
+        open_database(path, synchronous="normal", boot_id="boot"),
+        pytest.raises(RuntimeError, match="in use by process"),
+        open_database(link, synchronous="normal", boot_id="boot"),
+    ):
         pass
 
 

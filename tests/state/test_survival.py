@@ -134,6 +134,39 @@ async def test_the_generation_grows_only_when_history_may_be_lost(
         assert (await e.run_record(house, "run-1")).run.generation == generation
 
 
+async def test_the_mark_of_use_outlives_the_power_from_the_first_write_on(tmp_path: Path) -> None:
+    """Where the machine loses all that was never synced, it finds the store in use, and so begins a new generation."""
+    path = tmp_path / "state.db"
+    async with open_house(StateSettings(url=f"sqlite:///{path}", boot_id="boot-a")):
+        pass
+    async with open_house(StateSettings(url=f"sqlite:///{path}", boot_id="boot-a")) as house:
+        await e.lease(house)
+        await e.record(house, e.record_entry("run-1"))
+        await e.append_events(house, "run-1", e.token("lost"))
+        image = path.with_name("image.db")
+        shutil.copy(path, image)  # without the -wal beside it, none of which SQLite has synced
+    async with open_house(StateSettings(url=f"sqlite:///{image}", boot_id="boot-b")) as house:
+        await e.lease(house)
+        await e.record(house, e.record_entry("run-1"))
+        assert (await e.run_record(house, "run-1")).run.generation == 2
+
+
+async def test_a_store_that_is_closed_by_a_failure_above_it_is_shut_down_cleanly(tmp_path: Path) -> None:
+    """Its own writes are whole, so that another boot of the machine takes nothing for lost."""
+    url = f"sqlite:///{tmp_path}/state.db"
+
+    async def fail_above_the_store() -> None:
+        async with open_house(StateSettings(url=url, boot_id="boot-a")) as house:
+            await e.lease(house)
+            await e.record(house, e.record_entry("run-1"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail_above_the_store()
+    async with open_house(StateSettings(url=url, boot_id="boot-b")) as house:
+        assert (await e.run_record(house, "run-1")).run.generation == 1
+
+
 async def test_a_cursor_beyond_the_end_is_invalid(url: str) -> None:
     """Of the right generation it can only be a mistake."""
     async with open_house(StateSettings(url=url)) as house:

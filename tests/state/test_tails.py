@@ -15,7 +15,7 @@ from tests.state.house import House, error_of, open_house
 from penstock.state.settings import StateSettings
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_pb2 import RunState
-from penstock.wire.errors import InvalidArgument, NotFound
+from penstock.wire.errors import DataLoss, InvalidArgument, NotFound
 from penstock.wire.status import from_status
 
 LIFECYCLE, SIGNALS = pb.TailInclude.TAIL_INCLUDE_LIFECYCLE, pb.TailInclude.TAIL_INCLUDE_SIGNALS
@@ -212,6 +212,28 @@ async def test_a_tail_that_fails_leaves_the_others_alone(house: House) -> None:
         assert isinstance(from_status((await reader.closed(2)).error), InvalidArgument)
         await reader.open(3, "run-1")
         await reader.until(3, 2)
+
+
+async def test_a_cursor_of_an_absurd_generation_fails_its_own_tail_alone(house: House) -> None:
+    """The largest number there is closes its tail with DATA_LOSS; whoever shares the stream reads on."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", generation=2**64 - 1)
+        assert isinstance(from_status((await reader.closed(1)).error), DataLoss)
+        await reader.open(2, "run-1")
+        await reader.until(2, 2)
+
+
+async def test_news_of_many_failed_tails_come_in_pieces(url: str) -> None:
+    """Failures count towards the size of a response as events do, so that no message outgrows its limit."""
+    settings = StateSettings(url=url + ".second", max_response_bytes=1000)
+    async with open_house(settings) as house, reading(house) as reader:
+        opens = [pb.TailOpen(tail_id=number, tenant=e.TENANT, run_id="run-9") for number in range(50)]
+        await reader.call.write(pb.TailEventsRequest(opens=opens))
+        for number in range(50):
+            await reader.closed(number)
+        assert max(response.ByteSize() for response in reader.responses) < 2000
 
 
 async def test_a_stream_ends_when_its_reader_has_asked_for_all_and_got_it(house: House) -> None:

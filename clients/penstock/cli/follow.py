@@ -24,6 +24,7 @@ class Follower:
         self._transcript = Transcript()
         self._view = None if as_json else View(self._transcript)
         self._stream: RunStream | None = None
+        self._after = 0
         self._last: RunEvent | None = None
 
     def follow(self, opening: Opening) -> Exit:
@@ -43,6 +44,7 @@ class Follower:
     async def _follow(self, opening: Opening) -> None:
         async with client_at(self._address) as client:
             self._stream = await opening(client)
+            self._after = self._stream.cursor.after_sequence
             async with self._stream as stream:
                 if self._view:
                     # A stream begins with a summary, and which text is the answer stands in the plan.
@@ -60,9 +62,9 @@ class Follower:
         assert self._stream is not None  # it was followed to its end
         if self._last is None:
             run = self._stream.run
-            note(f"{run.run_id} {state_name(run.state)} · no events after {self._stream.cursor.after_sequence}")
+            note(f"{run.run_id} {state_name(run.state)} · no events after {self._after}")
             return Exit.OK if _succeeded(run.state) else Exit.RUN_NOT_SUCCEEDED
-        note(summary(self._stream.run, self._last, self._transcript.tokens))
+        note(summary(self._stream.run, self._last, self._transcript.tokens, self._after))
         if _succeeded(self._last.run_finished.state):
             return Exit.OK
         print_run_error(self._stream.run_id, self._last)

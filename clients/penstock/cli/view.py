@@ -15,13 +15,15 @@ class View:
     """Prints a run's events as they come.
 
     The answer is the text of the plan's last step; what other steps write, and reasoning, goes to stderr. A terminal
-    can't take back what it printed: after a rewind the view says so and prints the attempt anew.
+    can't take back what it printed: after a rewind the view says so and prints the attempt anew. Of a step that is
+    read from its midst on, only what comes then is printed, since what it said before is not known here.
     """
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
         self._answer_step = ""
         self._many_steps = False
+        self._seen_whole: set[str] = set()
         self._tools: dict[str, str] = {}
         self._kept = ""
         self._out_open = False
@@ -37,6 +39,8 @@ class View:
     def show(self, event: RunEvent) -> None:
         """Prints one event."""
         shown = self._transcript.consume(event)
+        if event.HasField("step_started") and event.attempt <= 1:
+            self._seen_whole.add(event.step_id)
         if isinstance(shown, Shown):
             self._text(shown)
         elif isinstance(shown, Anew):
@@ -72,7 +76,8 @@ class View:
     def _output(self, event: RunEvent) -> None:
         # Mostly the output is the text that was shown; a tool's, and an agent's that names its own, is not.
         output, shown = text_of(event.step_finished.output), self._transcript.text_of(event.step_id)
-        if event.step_id == self._answer_step and output.strip() != shown.strip():
+        said_before = event.step_id not in self._seen_whole and all(part.text for part in event.step_finished.output)
+        if event.step_id == self._answer_step and output.strip() != shown.strip() and not said_before:
             if shown:
                 self._note("the output, which is not what was said above:")
                 self._close_out()
@@ -142,11 +147,12 @@ def result_text(result: ToolResult) -> str:
     return f"{outcome} {source}{why}"
 
 
-def summary(run: Run, last: RunEvent, tokens: int) -> str:
-    """Says in one line how a run ended."""
+def summary(run: Run, last: RunEvent, tokens: int, after: int = 0) -> str:
+    """Says in one line how a run ended; `tokens` are those after the event of that sequence."""
     state = RunState.Name(last.run_finished.state).removeprefix("RUN_STATE_")
     seconds = for_people(seconds_between(run.create_time, last.time))
-    return f"{run.run_id} {state} · {count(last.sequence, 'event')} · {count(tokens, 'token')} · {seconds}"
+    said = count(tokens, "token") + (f" after event {after}" if after else "")
+    return f"{run.run_id} {state} · {count(last.sequence, 'event')} · {said} · {seconds}"
 
 
 def print_run_error(run_id: str, last: RunEvent) -> None:

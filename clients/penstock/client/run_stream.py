@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 
 from penstock.v1.run_pb2 import Run, RunState
-from penstock.wire.errors import Internal, Unavailable
+from penstock.wire.errors import Cancelled, Internal, Unavailable
 
 if TYPE_CHECKING:
     from penstock.client.asking import Asked
@@ -41,7 +42,7 @@ class RunStream:
 
     Raises while iterating:
         PenstockError: the call failed, with `run_id` and `request_id` in its metadata. A stream that breaks off raises
-            Unavailable: it never just ends before its run does.
+            Unavailable, and one that was ended from elsewhere Cancelled: it never just ends before its run does.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RunStream:
         self._cursor = cursor or Cursor()
         self._finished = False
         self._over = False
+        self._ended_by_reader = False
 
     @property
     def run(self) -> Run:
@@ -92,6 +94,8 @@ class RunStream:
 
     async def __anext__(self) -> RunEvent:
         while not self._waiting:
+            if self._ended_by_reader:
+                raise self._ended()
             if self._over or not await self._receive():
                 raise StopAsyncIteration
         event = self._waiting.popleft()
@@ -141,6 +145,13 @@ class RunStream:
             if self._finished:
                 return False
             raise self._asked.failed(error, self._facts(), begun=self.begun) from None
+        except asyncio.CancelledError:
+            self._over = True
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                self._ended_by_reader = True
+                raise
+            # Nobody cancelled the reader: the call was ended, by `aclose` or with its client, while it was waited for.
+            raise self._ended() from None
         if received is grpc.aio.EOF:
             self._over = True
             self._check_end()
@@ -151,6 +162,10 @@ class RunStream:
         self._cursor = Cursor(piece.generation, self._cursor.after_sequence)
         self._waiting.extend(piece.events)
         return True
+
+    def _ended(self) -> Cancelled:
+        text = "the stream was ended before its run; attach again from its cursor"
+        return Cancelled(text, reason="STREAM_ENDED", metadata=self._facts())
 
     def _check_end(self) -> None:
         ended_before = self._run is not None and self._run.state in TERMINAL

@@ -29,6 +29,11 @@ _SINGLE: Final = frozenset({REQUEST_ID, SESSION_ID, TENANT, USER, TRACEPARENT})
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 
+# What a caller may make us send along with every inner call, in characters: W3C's own least for a tracestate, and a
+# few short values. Together they stay far below the size from which calls fail at random.
+MOST_TRACESTATE: Final = 512
+MOST_BAGGAGE: Final = 2_048
+
 # W3C ids must be random, not secret, and each call needs one: the system's generator costs ten times as much.
 _random: Final = random.Random()
 
@@ -42,7 +47,7 @@ class RequestContext:
     """Represents the request that is being worked on.
 
     `trace_id` and `span_id` are W3C ids (32 and 16 hex digits); `metadata` travels along as W3C baggage and is meant
-    for a few short values (at most 2 KiB in all).
+    for a few short values (2 KiB in all; what comes in beyond that is left out).
     """
 
     request_id: str
@@ -122,6 +127,7 @@ def from_metadata(pairs: Pairs) -> RequestContext:
     if trace is not None and (set(trace[1]) == {"0"} or set(trace[2]) == {"0"}):
         trace = None
     # One that can't be read starts a new trace, as the W3C recommendation asks; it is no error.
+    tracestate = values.get(TRACESTATE, "")
     baggage = values.get(BAGGAGE)
     return RequestContext(
         request_id=values.get(REQUEST_ID) or random_id("req"),
@@ -131,7 +137,7 @@ def from_metadata(pairs: Pairs) -> RequestContext:
         trace_id=_random_hex(128) if trace is None else trace[1],
         parent_span_id="" if trace is None else trace[2],
         trace_flags=0 if trace is None else int(trace[3], 16),
-        tracestate="" if trace is None else values.get(TRACESTATE, ""),
+        tracestate="" if trace is None or len(tracestate) > MOST_TRACESTATE else tracestate,
         metadata=_NOTHING if baggage is None else MappingProxyType(_baggage(baggage)),
     )
 
@@ -143,10 +149,15 @@ def _random_hex(bits: int) -> str:
 
 def _baggage(text: str) -> dict[str, str]:
     entries: dict[str, str] = {}
-    for member in text[:2048].split(","):
+    room = MOST_BAGGAGE
+    for member in text.split(","):
         key, separator, value = member.partition(";")[0].partition("=")
         if separator and key.strip():
-            entries[unquote(key.strip())] = unquote(value.strip())
+            key, value = unquote(key.strip()), unquote(value.strip())
+            room -= len(f"{quote(key)}={quote(value)},")
+            if room < 0:
+                break  # never half an entry: it would say something else
+            entries[key] = value
     return entries
 
 

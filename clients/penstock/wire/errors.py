@@ -138,8 +138,16 @@ class OverLimit(ResourceExhausted):
 
     reason = "OVER_LIMIT"
 
-    def __init__(self, message: str, *, subject: str, retry_after: float, reason: str | None = None) -> None:
-        super().__init__(message, reason=reason, retry_after=retry_after)
+    def __init__(
+        self,
+        message: str,
+        *,
+        subject: str,
+        retry_after: float,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata, retry_after=retry_after)
         self.subject = subject
 
 

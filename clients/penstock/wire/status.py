@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 
@@ -104,10 +105,12 @@ def from_status(status: Status) -> PenstockError:
         return errors.InvalidArgument(message, violations, reason=reason, metadata=metadata)
     if cls is errors.OverLimit:
         subject = quota.violations[0].subject if quota.violations else ""
-        return errors.OverLimit(message, subject=subject, retry_after=retry_after or 0.0, reason=reason)
+        return errors.OverLimit(
+            message, subject=subject, retry_after=retry_after or 0.0, reason=reason, metadata=metadata
+        )
     if cls is errors.OutOfRange:
         first = _number(metadata.get("first_sequence"))
-        return _with(errors.OutOfRange(message, run_id=metadata.get("run_id", ""), first_sequence=first), metadata)
+        return _with(errors.OutOfRange(message, run_id=metadata.get("run_id", ""), first_sequence=first), info)
     if cls is errors.DataLoss:
         lost = errors.DataLoss(
             message,
@@ -115,7 +118,7 @@ def from_status(status: Status) -> PenstockError:
             last_common_sequence=_number(metadata.get("last_common_sequence")),
             generation=_number(metadata.get("generation")),
         )
-        return _with(lost, metadata)
+        return _with(lost, info)
     if issubclass(cls, errors.Unavailable):
         return cls(message, reason=reason, metadata=metadata, retry_after=1.0 if retry_after is None else retry_after)
     return cls(message, reason=reason, metadata=metadata, retry_after=retry_after)
@@ -128,9 +131,10 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> PenstockError:
     """
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
-            status = Status()
-            status.ParseFromString(value)
-            return from_status(status)
+            try:
+                return from_status(Status.FromString(value))
+            except DecodeError:
+                break  # a peer that is none of ours; what it says without details still holds
     return from_status(Status(code=error.code().value[0], message=error.details() or ""))
 
 
@@ -165,10 +169,11 @@ def _class_of(number: int, reason: str) -> type[PenstockError]:
     return next((cls for cls, mapped in CODES.items() if mapped is code), errors.Internal)
 
 
-def _with(error: PenstockError, metadata: Mapping[str, str]) -> PenstockError:
-    error.metadata.update(metadata)
+def _with(error: PenstockError, info: error_details_pb2.ErrorInfo) -> PenstockError:
+    error.reason = info.reason or error.reason
+    error.metadata.update(info.metadata)
     return error
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text) if text and text.isdecimal() else 0

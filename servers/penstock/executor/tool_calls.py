@@ -63,7 +63,7 @@ class ToolCalls:
 
         Raises:
             ToolCallFailed: there is no result.
-            TypeError, ValueError: the arguments are no JSON, or over 1,016 KiB.
+            TypeError, ValueError: the arguments are no JSON, or over 1 MiB.
         """
         text = canonical_json(dict(arguments))
         if len(text.encode()) > MAX_PAYLOAD_BYTES:

@@ -51,7 +51,7 @@ class Transcript:
         """Returns the step's output: what was yielded as such, else the text.
 
         Raises:
-            OutputTooLarge: it is over 1,016 KiB.
+            OutputTooLarge: it is over 1 MiB.
         """
         if self._chosen is None and self._characters > MAX_PAYLOAD_BYTES:
             raise OutputTooLarge

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from penstock.gateway.caller import current_tenant
 from penstock.gateway.hints import no_such_session
 from penstock.gateway.neighbours import Neighbours
-from penstock.gateway.page_token import make_token, read_token
+from penstock.gateway.page_token import make_token, read_index
 from penstock.gateway.settings import GatewaySettings
 from penstock.v1.gateway_pb2 import ListMessagesRequest, ListMessagesResponse
 from penstock.v1.session_pb2 import (
@@ -55,7 +55,7 @@ class Conversations:
         )
         listing = f"messages {request.session_id} {'newest' if request.newest_first else 'oldest'} first"
         if request.page_token:
-            index = int(read_token(listing, request.page_token))
+            index = read_index(listing, request.page_token)
             if request.newest_first:
                 wanted.before_index = index
             else:

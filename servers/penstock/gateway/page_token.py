@@ -8,6 +8,7 @@ from penstock.wire.errors import InvalidArgument
 from penstock.wire.ids import digest
 
 _MARK_BYTES: Final = 6
+_MOST_DIGITS: Final = 18
 
 
 def make_token(listing: str, position: str) -> str:
@@ -30,6 +31,15 @@ def read_token(listing: str, token: str) -> str:
     if data[:_MARK_BYTES] != _mark(listing, position):
         raise _refusal()
     return position
+
+
+def read_index(listing: str, token: str) -> int:
+    """Returns the position in a token of a listing whose positions are numbers; raises InvalidArgument as above."""
+    position = read_token(listing, token)
+    # The mark is no secret, so anyone can make a token of anything; beyond this a number fits no field.
+    if not (position.isascii() and position.isdecimal() and len(position) <= _MOST_DIGITS):
+        raise _refusal()
+    return int(position)
 
 
 def _mark(listing: str, position: str) -> bytes:

@@ -8,7 +8,7 @@ from penstock.interceptors.rules import LayerRules
 from penstock.wire.call import Call
 from penstock.wire.concern import Concern
 from penstock.wire.deadline import Deadline, use_deadline
-from penstock.wire.errors import DeadlineExceeded, InvalidArgument
+from penstock.wire.errors import DeadlineExceeded
 from penstock.wire.long_calls import is_long
 
 
@@ -20,8 +20,6 @@ def deadline(rules: Mapping[str, LayerRules]) -> Concern:
 
     @asynccontextmanager
     async def bounded(call: Call) -> AsyncGenerator[None]:
-        if call.timeout is not None and call.timeout < 0:
-            raise InvalidArgument.of([("timeout", "must not be negative")])
         rule = rules.get(call.service)
         if rule is None or is_long(call) or (call.timeout is not None and call.timeout <= rule.timeout):
             # The transport itself cancels the handler at the caller's deadline; a second clock would only cost time.

@@ -28,7 +28,8 @@ class Names:
     def __init__(self, ask: Callable[[], Awaitable[Iterable[str]]]) -> None:
         self._ask = ask
         self._known: frozenset[str] | None = None
-        self._asked_at = 0.0
+        self._failure: grpc.aio.AioRpcError | None = None
+        self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
 
     async def require(self, kind: str, name: str) -> None:
@@ -36,17 +37,24 @@ class Names:
 
         A stale answer is better than none: while the layer is away, what it had counts.
         """
-        if self._known is not None and name in self._known and time.monotonic() - self._asked_at < _FRESH_SECONDS:
-            return
-        async with self._asking:
-            try:
-                self._known = frozenset(await self._ask())
-                self._asked_at = time.monotonic()
-            except grpc.aio.AioRpcError as error:
-                if self._known is None:
-                    raise from_rpc_error(error) from error
+        wanted_at = time.monotonic()
+        if self._known is None or name not in self._known or wanted_at - self._asked_at >= _FRESH_SECONDS:
+            async with self._asking:
+                # Whoever waited here takes what another call was told meanwhile.
+                if self._asked_at <= wanted_at:
+                    await self._refresh()
+        if self._known is None:
+            assert self._failure is not None  # an answer or a failure was noted
+            raise from_rpc_error(self._failure) from self._failure
         if name not in self._known:
             raise NotFound.named(kind, name, sorted(self._known))
+
+    async def _refresh(self) -> None:
+        try:
+            self._known = frozenset(await self._ask())
+        except grpc.aio.AioRpcError as error:
+            self._failure = error
+        self._asked_at = time.monotonic()
 
 
 class Catalogue:

@@ -14,11 +14,11 @@ from google.rpc.status_pb2 import Status
 from penstock.orchestrator import endings
 from penstock.orchestrator.attempt import Attempts
 from penstock.orchestrator.availability import Availability
-from penstock.orchestrator.outcome import Failed, Succeeded, TakenOver
+from penstock.orchestrator.outcome import Failed, NotEnded, Succeeded
+from penstock.orchestrator.owner_log import OwnerLog
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.orchestrator.step import OpenAttempt, StepDriver
 from penstock.run_log.refusal import AppendRefused
-from penstock.run_log.run_writer import RunWriter
 from penstock.v1 import run_event_pb2
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_SIGNALS, PendingSignal, RunRecord
@@ -61,40 +61,31 @@ class RunDriver:
       ├─────▶ failed             a step failed for good
       ├─────▶ cancelled          a signal came
       ├─────▶ out of time        the run's deadline came
-      └─────▶ taken over         the log refused this owner: stop without a word
+      └─────▶ stopped            the log refused this owner, or something failed: whoever drives it looks at the run
     """
 
     def __init__(self, driving: Driving, record: RunRecord) -> None:
         self._driving = driving
         self._record = record
-        run = record.run
-        self._writer: RunWriter = driving.log.open(
-            tenant=record.tenant, run_id=run.run_id, epoch=record.epoch, traceparent=record.traceparent
-        )
-        self._steps = StepDriver(record, self._writer, driving.attempts, driving.availability, driving.settings)
+        self._log = OwnerLog(driving.log, record)
+        self._steps = StepDriver(record, self._log, driving.attempts, driving.availability, driving.settings)
         if record.steps and record.steps[-1].open:
             step = record.steps[-1]
             self._steps.open_attempt = OpenAttempt(step.step_id, step.attempt, step.started_sequence)
 
     async def drive(self) -> None:
-        """Drives the run to its end; returns also when another owner has taken it over."""
-        try:
-            end = await self._race()
-            await self._end(end)
-        except (TakenOver, AppendRefused) as stop:
-            logger.info("stopped driving run %s: %s", self._record.run.run_id, stop.__cause__ or stop)
-        except PenstockError as error:
-            logger.error("run %s can't be driven on: %s", self._record.run.run_id, error)
-            await self._give_up(error)
-        finally:
-            self._writer.close()
+        """Drives the run to its end.
 
-    async def _give_up(self, error: PenstockError) -> None:
-        """Ends a run whose log or executor answers in a way that no waiting mends: it must not hang on its owner."""
+        Raises:
+            TakenOver: another drives the run, or it is over.
+            AppendRefused: the log refused what this owner wrote.
+            NotEnded: the log refused the run's end.
+            PenstockError: the log or an executor answers in a way that no waiting mends.
+        """
         try:
-            await self._end(Failed(to_status(error)))
-        except (AppendRefused, PenstockError) as refused:
-            logger.error("run %s can't be ended either: %s", self._record.run.run_id, refused)
+            await self._end(await self._race())
+        finally:
+            self._log.close()
 
     async def _race(self) -> Succeeded | Failed | Cancelled:
         try:
@@ -160,7 +151,10 @@ class RunDriver:
 
     async def _finish(self, events: list[RunEvent], message: SessionMessage) -> None:
         messages = [message] if self._record.run.session_id else []
-        await self._writer.append(*events, session_messages=messages)
+        try:
+            await self._log.append(*events, session_messages=messages)
+        except AppendRefused as refused:
+            raise NotEnded(events[-1].run_finished.error) from refused
 
     def _remaining(self) -> float | None:
         run = self._record.run

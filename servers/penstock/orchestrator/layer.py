@@ -12,6 +12,7 @@ from penstock.orchestrator.availability import Availability
 from penstock.orchestrator.catalogue import Catalogue
 from penstock.orchestrator.claims import Claims
 from penstock.orchestrator.drive import Driving
+from penstock.orchestrator.ender import Ender
 from penstock.orchestrator.lease import Lease
 from penstock.orchestrator.recorder import Recorder
 from penstock.orchestrator.runs import Runs
@@ -73,7 +74,7 @@ async def open_orchestrator(
     patient = WriterSettings(stall_seconds=None)
     async with LogWriter(log, patient) as writer, LogReader(log) as reader, background() as group:
         driving = Driving(writer, reader, Attempts(agents, log), Availability(executor), settings)
-        runs = Runs(driving, group, instance_id)
+        runs = Runs(driving, Ender(writer, log), group, instance_id)
         recorder = Recorder(log, runs.recorded)
         claims = Claims(ownership, instance_id, lease, settings.claim_batch, runs.claimed)
         starter = Starter(Catalogue(agents, ToolRunnerServiceStub(tools)), workflows, recorder, instance_id)
@@ -84,7 +85,7 @@ async def open_orchestrator(
         ]
         claiming = group.create_task(claims.run(), name="claims")
         try:
-            yield OrchestratorLayer(OrchestratorServicer(starter, runs, workflows, instance_id), runs, claiming)
+            yield OrchestratorLayer(OrchestratorServicer(starter, workflows, instance_id), runs, claiming)
         finally:
             for task in (*keeping, claiming):
                 task.cancel()

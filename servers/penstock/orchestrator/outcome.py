@@ -18,11 +18,21 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt failed, and its failure is recorded; `lost` when no further attempt may follow."""
+    """The attempt failed, and its failure is recorded."""
 
     error: Status
-    final: bool = False
 
 
 class TakenOver(Exception):
-    """The log refused this owner: another drives the run now, or the run is over. Its driver stops without a word."""
+    """The log says that another drives the run now, or that it is over. Its driver stops without a word."""
+
+
+class NotEnded(Exception):
+    """The log refused the end that a driver wrote, because a step had ended or begun meanwhile.
+
+    `status` is the error with which the run is to end all the same.
+    """
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status

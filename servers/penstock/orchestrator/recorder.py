@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -48,12 +49,6 @@ _LOOK_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class _Doubt:
-    entry: RecordRunsEntry
-    looks: int = 0
-
-
-@dataclass(slots=True, eq=False)
 class _Waiting:
     entry: RecordRunsEntry
     future: asyncio.Future[RecordRunsResult]
@@ -62,16 +57,18 @@ class _Waiting:
 class Recorder:
     """Gathers new runs into RecordRuns calls.
 
-    When an answer is lost, nobody knows whether the run was recorded, and claimed for this process. The caller is told
-    at once that it failed; here the run is looked for once the state layer answers again, and `on_late` gets its
-    record, because no run may hang on an owner who never heard of it.
+    `on_recorded` gets the record of every run that is there, whether or not its caller still waits: no run may hang on
+    an owner who never heard of it. When an answer is lost, nobody knows whether the run was recorded, and claimed for
+    this process. The caller is told at once that it failed; here the run is looked for once the state layer answers
+    again.
     """
 
-    def __init__(self, stub: RunLogServiceAsyncStub, on_late: Callable[[RunRecord], None]) -> None:
+    def __init__(self, stub: RunLogServiceAsyncStub, on_recorded: Callable[[RunRecord], None]) -> None:
         self._stub = stub
-        self._on_late = on_late
+        self._on_recorded = on_recorded
         self._waiting: list[_Waiting] = []
-        self._unclear: list[_Doubt] = []
+        # Tenant and run id → how often the run was looked for; the entries themselves may be large.
+        self._unclear: dict[tuple[str, str], int] = {}
         self._wake = asyncio.Event()
         self._doubt = asyncio.Event()
 
@@ -104,10 +101,8 @@ class Recorder:
                 await self._look()
 
     async def _look(self) -> None:
-        looked_for = self._unclear[:_BATCH_RUNS]
-        request = ReadRunsRequest(
-            runs=[RunName(tenant=doubt.entry.tenant, run_id=doubt.entry.run_id) for doubt in looked_for]
-        )
+        looked_for = list(islice(self._unclear, _BATCH_RUNS))
+        request = ReadRunsRequest(runs=[RunName(tenant=tenant, run_id=run_id) for tenant, run_id in looked_for])
         try:
             response = await self._stub.ReadRuns(request, timeout=5.0)
         except grpc.aio.AioRpcError as error:
@@ -115,13 +110,14 @@ class Recorder:
             return
         found = {(record.tenant, record.run.run_id): record for record in response.records}
         left_out = {(name.tenant, name.run_id) for name in response.left_out}
-        for doubt in looked_for:
-            key = (doubt.entry.tenant, doubt.entry.run_id)
-            doubt.looks += key not in left_out
-            if key in found:
-                self._on_late(found[key])
-            if key in found or doubt.looks >= _LOOKS:
-                self._unclear.remove(doubt)
+        for name in looked_for:
+            looks = self._unclear.pop(name)
+            if name in found:
+                self._on_recorded(found[name])
+            elif name in left_out:
+                self._unclear[name] = looks
+            elif looks + 1 < _LOOKS:
+                self._unclear[name] = looks + 1
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -146,15 +142,15 @@ class Recorder:
             self._fail(batch, from_rpc_error(error), unclear=error.code() in _UNCLEAR)
             return
         for waiting, result in zip(batch, response.results, strict=True):
-            if waiting.future.done():  # its caller has gone; the run is there all the same
-                self._on_late(result.record)
-            else:
+            if result.HasField("record"):
+                self._on_recorded(result.record)
+            if not waiting.future.done():
                 waiting.future.set_result(result)
 
     def _fail(self, batch: list[_Waiting], error: PenstockError, *, unclear: bool) -> None:
         for waiting in batch:
             if unclear:
-                self._unclear.append(_Doubt(waiting.entry))
+                self._unclear[waiting.entry.tenant, waiting.entry.run_id] = 0
             if not waiting.future.done():
                 waiting.future.set_exception(error)
         self._doubt.set()

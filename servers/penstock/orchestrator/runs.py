@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Coroutine
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,16 +15,16 @@ from google.rpc.status_pb2 import Status
 
 from penstock.orchestrator import endings
 from penstock.orchestrator.drive import Driving, RunDriver
-from penstock.run_log.refusal import AppendRefused, LogStalled
-from penstock.run_log.run_writer import RunWriter
-from penstock.v1 import run_event_pb2
+from penstock.orchestrator.ender import Ender
+from penstock.orchestrator.outcome import NotEnded, TakenOver
+from penstock.orchestrator.owner_log import OwnerLog
+from penstock.run_log.refusal import AppendRefused
 from penstock.v1.ownership_pb2 import CLAIM_REASON_PAST_DEADLINE, ClaimedRun
-from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
-from penstock.v1.run_log_pb2 import RunRecord
+from penstock.v1.run_log_pb2 import APPEND_OUTCOME_OVER_CAP, RunRecord
 from penstock.v1.run_pb2 import RUN_STATE_RUNNING, RUN_STATE_WAITING
 from penstock.wire.context import REQUEST_ID, TENANT, TRACEPARENT, RequestContext, from_metadata, use_context
 from penstock.wire.errors import InvalidArgument, PenstockError
-from penstock.wire.status import failed_status
+from penstock.wire.status import failed_status, to_status
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Runs:
     """Starts a driver for each run that this process comes to own, in a task of its own group with a fresh context."""
 
     driving: Driving
+    ender: Ender
     group: asyncio.TaskGroup
     instance_id: str
     _driven: dict[tuple[str, str, int], asyncio.Task[None]] = field(default_factory=dict)
@@ -47,11 +49,11 @@ class Runs:
         """Takes over a run: one that never began is begun, any other is brought to its end."""
         record = claimed.record
         if claimed.reason == CLAIM_REASON_PAST_DEADLINE:
-            self._start(record, self._end_late(record))
+            self._start(record, self.ender.end_late(record))
         elif record.run.last_sequence == 0:
             self._start(record, self._begin(record))
         else:
-            self._start(record, self._end_orphan(record))
+            self._start(record, self.ender.end_orphan(record))
 
     async def drain(self) -> None:
         """Returns when no run is driven any more."""
@@ -82,62 +84,41 @@ class Runs:
         with use_context(_context(record)):
             try:
                 await work
-            except (AppendRefused, LogStalled, PenstockError) as error:
-                logger.info("stopped driving run %s: %s", record.run.run_id, error)
-            except Exception:
-                # One run's fault must not end the group in which all others are driven.
-                logger.exception("driving run %s failed", record.run.run_id)
+            except Exception as error:
+                # One run's fault must not end the group in which all others are driven, nor leave the run without end.
+                await self.ender.settle(record, _status_of(error, record.run.run_id))
 
     async def _drive(self, record: RunRecord) -> None:
         await RunDriver(self.driving, record).drive()
 
     async def _begin(self, record: RunRecord) -> None:
         first = record.run.plan.steps[0]
-        writer = self._writer(record)
         message = [endings.user_message(record.run.run_id, record.run.input)] if record.run.session_id else []
-        appended = await writer.append(endings.run_started(), endings.step_started(first, 1), session_messages=message)
-        writer.close()
+        with closing(OwnerLog(self.driving.log, record)) as log:
+            appended = await log.append(endings.run_started(), endings.step_started(first, 1), session_messages=message)
         step = record.steps.add(step_id=first.step_id, attempt=1, open=True)
         step.started_sequence = appended.last_sequence
         await self._drive(record)
 
-    async def _end_late(self, record: RunRecord) -> None:
-        error = failed_status(grpc.StatusCode.DEADLINE_EXCEEDED, "the run's time ran out", "RUN_DEADLINE")
-        await self._end(record, [endings.run_failed(error)], run_event_pb2.STEP_OUTCOME_ABANDONED, error)
 
-    async def _end_orphan(self, record: RunRecord) -> None:
-        cancels = [signal for signal in record.pending_signals if signal.signal.HasField("cancel")]
-        if cancels or record.HasField("cancel"):
-            cancel = cancels[0].signal.cancel if cancels else record.cancel
-            error = endings.cancelled_status(cancel.reason)
-            taken = [
-                RunEvent(signal=SignalTaken(signal_number=pending.signal_number, signal=pending.signal))
-                for pending in cancels[:1]
-            ]
-            last = [*taken, endings.run_cancelled(error)]
-        else:
-            text = "the orchestrator that drove the run was lost; start the run again"
-            error = failed_status(grpc.StatusCode.ABORTED, text, "OWNER_LOST")
-            last = [endings.run_failed(error)]
-        await self._end(record, last, run_event_pb2.STEP_OUTCOME_ABANDONED, error)
-
-    async def _end(
-        self, record: RunRecord, last: list[RunEvent], outcome: run_event_pb2.StepOutcome, error: Status
-    ) -> None:
-        run = record.run
-        closing = [
-            endings.step_finished(step.step_id, step.attempt, outcome, error) for step in record.steps if step.open
-        ]
-        began = run.last_sequence > 0
-        notes = [endings.note_message(run.run_id, error)] if run.session_id and began else []
-        writer = self._writer(record)
-        await writer.append(*closing, *last, session_messages=notes)
-        writer.close()
-
-    def _writer(self, record: RunRecord) -> RunWriter:
-        return self.driving.log.open(
-            tenant=record.tenant, run_id=record.run.run_id, epoch=record.epoch, traceparent=record.traceparent
-        )
+def _status_of(error: Exception, run_id: str) -> Status:
+    """Returns with which error a run ends whose driver was stopped by another one."""
+    match error:
+        case NotEnded():
+            logger.info("run %s was not as its driver thought: %s", run_id, error.__cause__)
+            return error.status
+        case AppendRefused(outcome=outcome) if outcome == APPEND_OUTCOME_OVER_CAP:
+            return failed_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "the run's log is full", "LOG_OVER_CAP")
+        case AppendRefused() | TakenOver():
+            logger.info("stopped driving run %s: %s", run_id, error)
+            return failed_status(grpc.StatusCode.ABORTED, "the run's log refused an event of its owner", "LOG_REFUSED")
+        case PenstockError():
+            logger.error("run %s can't be driven on: %s", run_id, error)
+            return to_status(error)
+        case _:
+            logger.error("driving run %s failed", run_id, exc_info=error)
+            text = f"the orchestrator failed; the server's log has the details under run {run_id}"
+            return failed_status(grpc.StatusCode.INTERNAL, text, "DRIVER_FAILED")
 
 
 def _context(record: RunRecord) -> RequestContext:

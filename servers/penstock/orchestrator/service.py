@@ -2,7 +2,6 @@
 
 import grpc.aio
 
-from penstock.orchestrator.runs import Runs
 from penstock.orchestrator.start import Starter
 from penstock.orchestrator.workflows import Workflows
 from penstock.v1.orchestrator_pb2 import (
@@ -21,9 +20,8 @@ from penstock.wire.ids import ID_RULE, is_id
 class OrchestratorServicer(OrchestratorServiceServicer):
     """Answers once a run is recorded; its work goes on in this process."""
 
-    def __init__(self, starter: Starter, runs: Runs, workflows: Workflows, instance_id: str) -> None:
+    def __init__(self, starter: Starter, workflows: Workflows, instance_id: str) -> None:
         self._starter = starter
-        self._runs = runs
         self._workflows = workflows
         self._instance_id = instance_id
 
@@ -39,7 +37,6 @@ class OrchestratorServicer(OrchestratorServiceServicer):
         if not is_id(request.run_id):
             raise InvalidArgument.of([("run_id", f"must be {ID_RULE}")])
         result = await self._starter.start(asking, request.run_id, request.spec)
-        self._runs.recorded(result.record)
         return StartRunResponse(run=result.record.run, created=result.outcome != RECORD_OUTCOME_EXISTING)
 
     async def DescribeWorkflows(

@@ -14,22 +14,32 @@ from google.rpc.status_pb2 import Status
 from penstock.orchestrator import endings
 from penstock.orchestrator.attempt import Attempts, Lost, Refused
 from penstock.orchestrator.availability import Availability
-from penstock.orchestrator.outcome import Failed, Succeeded, TakenOver
+from penstock.orchestrator.outcome import Failed, Succeeded
+from penstock.orchestrator.owner_log import OwnerLog
 from penstock.orchestrator.retry import may_retry, pause_before
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.orchestrator.values import Results, from_message, to_text
 from penstock.run_log.refusal import AppendRefused
-from penstock.run_log.run_writer import RunWriter
 from penstock.v1 import run_event_pb2
 from penstock.v1.executor_pb2 import AgentWork, ExecuteRequest, StepResult, ToolWork
 from penstock.v1.plan_pb2 import Step
-from penstock.v1.run_log_pb2 import APPEND_OUTCOME_RUN_FINISHED, APPEND_OUTCOME_STEP_FINISHED, RunRecord
+from penstock.v1.run_log_pb2 import (
+    APPEND_OUTCOME_ATTEMPT_CLOSED,
+    APPEND_OUTCOME_RUN_FINISHED,
+    APPEND_OUTCOME_STEP_FINISHED,
+    RunRecord,
+)
 from penstock.wire.errors import DeadlineExceeded, PenstockError, ResourceExhausted
 from penstock.wire.status import failed_status, to_status
 
 logger = logging.getLogger(__name__)
 
 _MOST_RESULT_BYTES: Final = 2 * 1024 * 1024
+
+# So the log answers an owner who comes after the last append of an executor that was thought lost.
+_ENDED_ALREADY: Final = frozenset(
+    {APPEND_OUTCOME_STEP_FINISHED, APPEND_OUTCOME_ATTEMPT_CLOSED, APPEND_OUTCOME_RUN_FINISHED}
+)
 
 
 @dataclass(slots=True)
@@ -47,13 +57,13 @@ class StepDriver:
     def __init__(
         self,
         record: RunRecord,
-        writer: RunWriter,
+        log: OwnerLog,
         attempts: Attempts,
         availability: Availability,
         settings: OrchestratorSettings,
     ) -> None:
         self._record = record
-        self._writer = writer
+        self._log = log
         self._attempts = attempts
         self._availability = availability
         self._settings = settings
@@ -64,8 +74,9 @@ class StepDriver:
         """Drives a step to its end; a failure is recorded when this returns.
 
         Raises:
-            TakenOver: the log refused this owner.
-            PenstockError: the state layer is away for too long.
+            TakenOver: another drives the run, or it is over.
+            AppendRefused: the log refused what this owner wrote.
+            PenstockError: the log can't be read.
         """
         try:
             request = self._request(step, last=last)
@@ -112,16 +123,13 @@ class StepDriver:
         return result
 
     async def _open(self, step: Step, attempt: int) -> OpenAttempt:
-        try:
-            appended = await self._writer.append(endings.step_started(step, attempt))
-        except AppendRefused as refused:
-            raise TakenOver from refused
+        appended = await self._log.append(endings.step_started(step, attempt))
         self.open_attempt = OpenAttempt(step.step_id, attempt, appended.last_sequence)
         return self.open_attempt
 
     async def _rewind(self, step: Step, lost: OpenAttempt, cause: Status) -> OpenAttempt | Succeeded | Failed:
         try:
-            appended = await self._writer.append(
+            appended = await self._log.append(
                 endings.rewind(lost.step_id, lost.attempt, lost.started_sequence, cause),
                 endings.step_started(step, lost.attempt + 1),
             )
@@ -134,7 +142,7 @@ class StepDriver:
         attempt = self.open_attempt
         assert attempt is not None  # a step fails in an attempt
         try:
-            await self._writer.append(
+            await self._log.append(
                 endings.step_finished(attempt.step_id, attempt.attempt, run_event_pb2.STEP_OUTCOME_FAILED, error)
             )
         except AppendRefused as refused:
@@ -146,11 +154,11 @@ class StepDriver:
         """Takes what the lost executor's last append says, which came after the log was read."""
         self.open_attempt = None
         ended = None
-        if refused.outcome in (APPEND_OUTCOME_STEP_FINISHED, APPEND_OUTCOME_RUN_FINISHED):
+        if refused.outcome in _ENDED_ALREADY:
             run_id = self._record.run.run_id
             ended = await self._attempts.recorded(self._record.tenant, run_id, attempt.step_id, attempt.attempt)
         if ended is None:
-            raise TakenOver from refused
+            raise refused
         return self._succeed(step, ended) if isinstance(ended, Succeeded) else ended
 
     def _timeout(self, step: Step) -> float:

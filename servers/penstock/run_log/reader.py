@@ -115,7 +115,7 @@ class LogReader:
             if self._connected or not down_since:
                 down_since, pause = now, 0.05
                 logger.info("lost the stream of run logs (%s); taking it up again", reason)
-            self._give_up(now - down_since)
+            self._give_up(now, down_since)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -162,9 +162,10 @@ class LogReader:
             if tail is not None:
                 tail.take(batch)
 
-    def _give_up(self, away: float) -> None:
+    def _give_up(self, now: float, down_since: float) -> None:
         for tail in self._tails.values():
-            if away > tail.patience and not tail.over:
+            # How long the state layer was away before a tail was opened is no concern of that tail.
+            if now - max(down_since, tail.opened_at) > tail.patience and not tail.over:
                 tail.fail(
                     Unavailable("the state layer is not there, so the run's log can't be read", reason="STATE_AWAY")
                 )

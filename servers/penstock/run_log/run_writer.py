@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # An agent that never awaits anything but its emits would otherwise hold the event loop until its buffer is full.
 _YIELD_EVERY: Final = 128
 _ENTRY_BYTES: Final = 768 * 1024
+# Tag and length of a message inside another.
+_FRAME_BYTES: Final = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +29,7 @@ class Entry:
 
     writer: RunWriter
     message: AppendEventsEntry
-    size: int = 0
+    size: int
     waiters: list[asyncio.Future[AppendEventsResult]] = field(default_factory=list)
 
 
@@ -43,7 +45,6 @@ class RunWriter:
         self._head = head
         self._sealed: deque[Entry] = deque()
         self._open: Entry | None = None
-        self._newest: Entry | None = None
         self._sequence = 0
         self._since_yield = 0
         self._unacknowledged = 0
@@ -54,19 +55,20 @@ class RunWriter:
         self.last_sequence = 0
 
     async def emit(self, *events: RunEvent) -> None:
-        """Takes events; returns at once unless 1 MiB of the run is unacknowledged.
+        """Takes events, each for itself; returns at once unless 1 MiB of the run is unacknowledged.
 
         Raises:
             AppendRefused: the log refused this writer.
             LogStalled: there was no room for 30 s.
         """
-        self._put(events)
-        self._since_yield += len(events)
-        if self._unacknowledged > self._log.settings.unacknowledged_bytes:
-            await self._wait_for_room()
-        elif self._since_yield >= _YIELD_EVERY:
-            self._since_yield = 0
-            await asyncio.sleep(0)
+        for event in events:
+            self._put((event,))
+            self._since_yield += 1
+            if self._unacknowledged > self._log.settings.unacknowledged_bytes:
+                await self._wait_for_room()
+            elif self._since_yield >= _YIELD_EVERY:
+                self._since_yield = 0
+                await asyncio.sleep(0)
 
     async def append(
         self, *events: RunEvent, session_messages: Sequence[SessionMessage] = (), checkpoint: bytes | None = None
@@ -79,20 +81,15 @@ class RunWriter:
         """
         entry = self._put(events)
         entry.message.session_messages.extend(session_messages)
-        size = sum(message.ByteSize() for message in session_messages)
+        size = _size(session_messages)
         if checkpoint is not None:
             entry.message.checkpoint = checkpoint
             size += len(checkpoint)
         entry.size += size
         self._unacknowledged += size
+        # Whatever comes after this, a step's end may be in it, must not share its fate.
+        self._seal()
         return await self._wait_for(entry)
-
-    async def flush(self) -> None:
-        """Returns when all that was emitted so far is acknowledged; raises as `append` does."""
-        if self._error is not None:
-            raise self._error
-        if self._newest is not None:
-            await self._wait_for(self._newest)
 
     async def wait_refused(self) -> Exception:
         """Returns the error once this writer can write no more: AppendRefused, or the state layer's own."""
@@ -106,19 +103,21 @@ class RunWriter:
         self._sealed.clear()
         self._open = None
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are entries to be sent."""
+        return bool(self._sealed) or self._open is not None
+
     def next_entry(self) -> Entry | None:
         """Seals and returns the next entry to be sent; called by the LogWriter."""
-        if self._sealed:
-            return self._sealed.popleft()
-        entry, self._open = self._open, None
-        return entry
+        if not self._sealed:
+            self._seal()
+        return self._sealed.popleft() if self._sealed else None
 
     def acknowledged(self, entry: Entry, result: AppendEventsResult) -> None:
         """Notes an acknowledgement; called by the LogWriter."""
         self._unacknowledged -= entry.size
         self.last_sequence = max(self.last_sequence, result.last_sequence)
-        if self._newest is entry:
-            self._newest = None
         self._room.set()
         for waiter in entry.waiters:
             if not waiter.done():
@@ -141,13 +140,13 @@ class RunWriter:
             raise self._error
         if self.closed:
             raise RuntimeError("this writer was closed")
-        size = sum(event.ByteSize() for event in events)
+        size = _size(events)
+        if self._open is not None and self._open.size + size > _ENTRY_BYTES:
+            self._seal()
         entry = self._open
-        if entry is not None and entry.size + size > _ENTRY_BYTES:
-            self._sealed.append(entry)
-            entry = None
         if entry is None:
-            entry = self._open = self._newest = self._new_entry()
+            entry = self._open = self._new_entry()
+            self._unacknowledged += entry.size
         entry.message.events.extend(events)
         entry.size += size
         self._unacknowledged += size
@@ -159,7 +158,12 @@ class RunWriter:
         message.CopyFrom(self._head)
         self._sequence += 1
         message.writer_sequence = self._sequence
-        return Entry(self, message)
+        return Entry(self, message, message.ByteSize() + _FRAME_BYTES)
+
+    def _seal(self) -> None:
+        if self._open is not None:
+            self._sealed.append(self._open)
+            self._open = None
 
     async def _wait_for(self, entry: Entry) -> AppendEventsResult:
         waiter: asyncio.Future[AppendEventsResult] = asyncio.get_running_loop().create_future()
@@ -180,3 +184,7 @@ class RunWriter:
             raise LogStalled("the run log took nothing for too long") from None
         if self._error is not None:
             raise self._error
+
+
+def _size(messages: Iterable[RunEvent | SessionMessage]) -> int:
+    return sum(message.ByteSize() + _FRAME_BYTES for message in messages)

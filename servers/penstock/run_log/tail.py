@@ -34,9 +34,11 @@ class Tail:
         self._error: PenstockError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.patience = patience
+        self.opened_at = 0.0
         self.tail_id = 0
 
     async def __aenter__(self) -> Tail:
+        self.opened_at = asyncio.get_running_loop().time()
         self._reader.add(self)
         return self
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# As many as the contract allows in one call.
+_MOST_ENTRIES: Final = 1000
 _TAKEN: Final = frozenset({run_log_pb2.APPEND_OUTCOME_APPENDED, run_log_pb2.APPEND_OUTCOME_REPEATED})
 _AGAIN: Final = frozenset(
     {
@@ -46,7 +48,8 @@ class WriterSettings:
     writer appends at once."""
 
     batch_bytes: int = 1792 * 1024
-    """Bytes in one call before no more entries are added; the last may have 2 MiB, and a message holds 4 MiB."""
+    """Bytes in one call before no more entries are added; the last may have a little over 2 MiB (an output of 1 MiB,
+    and once more as a session's message), and a message holds 4 MiB."""
 
     unacknowledged_bytes: int = 1024 * 1024
     """Bytes of one run on their way before `emit` blocks."""
@@ -125,13 +128,17 @@ class LogWriter:
         taken: list[Entry] = []
         room = self.settings.batch_bytes
         for writer in list(self._dirty):
-            while room > 0 and len(taken) < 1000:
-                entry = writer.next_entry()
-                if entry is None:
-                    del self._dirty[writer]
-                    break
-                taken.append(entry)
-                room -= entry.size
+            if room <= 0 or len(taken) == _MOST_ENTRIES:
+                break
+            del self._dirty[writer]
+            entry = writer.next_entry()
+            if entry is None:
+                continue
+            taken.append(entry)
+            room -= entry.size
+            # No more of it in this call: after a refused entry, none of the same writer may get into the log.
+            if writer.pending:
+                self._dirty[writer] = None
         if not self._dirty:
             self._wake.clear()
         return taken

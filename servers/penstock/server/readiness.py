@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,7 +97,7 @@ class Readiness:
                 continue
 
     async def check_all(self) -> None:
-        """Makes one round of checks, all at once, and tells whether it changed anything."""
+        """Makes one round of checks, all at once, and wakes those who watch if it changed anything."""
         async with asyncio.TaskGroup() as round_of_checks:
             for check in self.checks:
                 round_of_checks.create_task(self._check(check))
@@ -132,8 +132,3 @@ class Readiness:
         self.findings[check.name] = Finding(passed, detail, now - started, now)
         if not passed:
             self.announce()  # one check's failure is known before the slower ones have answered
-
-
-def by_service(readiness: Mapping[str, Readiness]) -> dict[str, Readiness]:
-    """Indexes layers' readiness by the full names of their services."""
-    return {service: ready for ready in readiness.values() for service in ready.services}

@@ -4,6 +4,7 @@ from penstock.state.log.event_rules import is_step_id
 from penstock.state.log.refused import invalid
 from penstock.state.violations import MAX_VALUE_BYTES, Violations
 from penstock.v1.run_log_pb2 import AppendEventsEntry, RecordRunsEntry
+from penstock.v1.run_pb2 import Durability
 
 _LONGEST_TIMEOUT = 30 * 86400.0
 _MAX_LABELS = 64
@@ -40,6 +41,8 @@ def check_record(entry: RecordRunsEntry) -> None:
     violations.size("spec.input", sum(part.ByteSize() for part in spec.input), MAX_VALUE_BYTES + 1024)
     violations.size("plan", entry.plan.ByteSize(), MAX_VALUE_BYTES)
     violations.count("spec.labels", len(spec.labels), _MAX_LABELS)
+    if spec.durability not in Durability.values():
+        violations.add("spec.durability", f"is {spec.durability}, a level that is not known here")
     if spec.HasField("timeout"):
         violations.duration("spec.timeout", spec.timeout, 1e-6, _LONGEST_TIMEOUT)
     violations.messages("session_messages", entry.session_messages)

@@ -19,6 +19,8 @@ def run_query(request: FindRunsRequest, place: bytes, max_bytes: int) -> RunQuer
     violations.id("tenant", request.tenant)
     violations.id("session_id", request.session_id, optional=True)
     limit = violations.page_size(request.page_size, _PAGE)
+    violations.time("created_after_time", request.created_after_time)
+    violations.time("created_before_time", request.created_before_time)
     violations.raise_any()
     states = list(request.states)
     return RunQuery(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from penstock.state.stores import SessionStore
 from penstock.state.violations import MAX_VALUE_BYTES, Violations
 from penstock.v1 import session_pb2 as pb
 from penstock.v1.session_pb2_grpc import SessionServiceServicer
+from penstock.wire.rules.fields import parse_json
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -31,8 +31,11 @@ class SessionsService(SessionServiceServicer):
     async def UpdateSession(self, request: pb.UpdateSessionRequest, context: Context) -> pb.UpdateSessionResponse:
         violations = _named(request)
         violations.size("data_json", len(request.data_json.encode()), MAX_VALUE_BYTES)
-        if request.data_json and not _is_json(request.data_json):
-            violations.add("data_json", "is not JSON")
+        if request.data_json:
+            try:
+                parse_json(request.data_json)
+            except ValueError as error:
+                violations.add("data_json", str(error))
         violations.raise_any()
         return await self._store.update(request)
 
@@ -65,11 +68,3 @@ def _named(
     violations.id("tenant", request.tenant)
     violations.id("session_id", request.session_id)
     return violations
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

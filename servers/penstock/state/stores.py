@@ -18,7 +18,7 @@ from penstock.v1.run_log_pb2 import (
     RecordRunsResult,
     RunRecord,
 )
-from penstock.v1.run_pb2 import Durability, Run, RunState
+from penstock.v1.run_pb2 import Run, RunState
 from penstock.v1.session_pb2 import (
     AppendMessagesRequest,
     AppendMessagesResponse,
@@ -92,10 +92,6 @@ class SessionStore(Protocol):
 
 class RunStore(Protocol):
     """Keeps runs and their logs."""
-
-    @property
-    def keeps(self) -> Durability:
-        """The highest durability that the store reaches."""
 
     def record(self, entry: RecordRunsEntry) -> Awaitable[RecordRunsResult]:
         """Creates a run, or returns the one that is there.

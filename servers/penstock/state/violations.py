@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from penstock.v1.session_pb2 import SessionMessage
 from penstock.wire.errors import InvalidArgument
@@ -15,6 +16,9 @@ MAX_METADATA_BYTES: Final = 8 * 1024
 MAX_BATCH: Final = 1000
 MAX_PAGE: Final = 1000
 MAX_MESSAGE_ID: Final = 256
+# Seconds since 1970 of the times that a Timestamp may hold.
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
 
 
 class Violations:
@@ -59,6 +63,11 @@ class Violations:
             self.add(field, f"must be {least:g} s to {most:g} s")
             return least
         return seconds
+
+    def time(self, field: str, value: Timestamp) -> None:
+        """Checks that a time is one of the years 1 to 9999."""
+        if not _FIRST_SECOND <= value.seconds <= _LAST_SECOND:
+            self.add(field, "must be in the years 1 to 9999")
 
     def page_size(self, value: int, default: int) -> int:
         """Checks `page_size`, and returns how many are wanted."""

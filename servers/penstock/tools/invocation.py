@@ -59,12 +59,12 @@ class Invoker:
     async def _call(self, tool: Tool, arguments_json: str, context: ToolContext) -> Answer:
         try:
             arguments = tool.signature.bind(arguments_json or "{}", context)
+            call = partial(tool.function, **arguments)
+            # Reading arguments and writing results may run code of the tool's own as well.
+            return _succeeded(tool, await call() if _is_async(tool) else await self._threads.run(call))
         except InvalidArguments as error:
             outcome = run_event_pb2.TOOL_OUTCOME_INVALID_ARGUMENTS
             return _failed(outcome, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENTS", f"{tool.name}: {error}")
-        try:
-            call = partial(tool.function, **arguments)
-            result = await call() if _is_async(tool) else await self._threads.run(call)
         except ToolError as error:
             return _tool_failed(f"{tool.name}: {error}")
         except BaseException as error:  # SystemExit too: a tool must not end the server
@@ -72,7 +72,6 @@ class Invoker:
                 raise
             _LOGGER.exception("tool %s failed", tool.name, extra=_facts(context))
             return _tool_failed(f"{tool.name} raised {type(error).__name__}")
-        return _succeeded(tool, result)
 
 
 def _is_async(tool: Tool) -> bool:

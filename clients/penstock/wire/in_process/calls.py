@@ -32,7 +32,10 @@ class InProcessCall(grpc.aio.Call):
         self._deserialize = deserialize
 
     def __del__(self) -> None:
-        self._exchange.cancel(DROPPED)
+        exchange = self._exchange
+        if exchange.status is None and not exchange.loop.is_closed():
+            # Garbage may be collected in any thread, and the loop's own is the only one that may end a call.
+            exchange.loop.call_soon_threadsafe(exchange.cancel, DROPPED)
 
     def cancelled(self) -> bool:
         status = self._exchange.status

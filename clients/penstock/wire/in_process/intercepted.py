@@ -57,7 +57,10 @@ class _Intercepted(grpc.aio.Call):
         starting.add_done_callback(self._started)
 
     def __del__(self) -> None:
-        self.cancel()
+        ongoing: Any = self._starting if (call := self._call()) is None else call
+        loop = self._starting.get_loop()
+        if not ongoing.done() and not loop.is_closed():
+            loop.call_soon_threadsafe(ongoing.cancel)  # garbage may be collected in any thread
 
     def _started(self, starting: "asyncio.Task[Any]") -> None:
         callbacks, self._callbacks = self._callbacks, []

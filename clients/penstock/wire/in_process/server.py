@@ -11,7 +11,7 @@ import grpc
 
 from penstock.wire.handlers import Handler
 from penstock.wire.in_process.exchange import Exchange
-from penstock.wire.in_process.final_status import SERVER_STOPPED, FinalStatus
+from penstock.wire.in_process.final_status import HANDLER_CANCELLED, SERVER_STOPPED, FinalStatus
 from penstock.wire.in_process.handling import handle
 
 
@@ -103,7 +103,10 @@ class InProcessServer(grpc.aio.Server):
     def accept(self, exchange: Exchange, wait_for_ready: bool | None) -> None:
         """Starts serving a call that arrives, or refuses it with UNAVAILABLE."""
         if self._handlers is not None and self.state is State.SERVING:
-            exchange.task = self._handlers.create_task(self._handle(exchange), context=Context())
+            exchange.task = self._handlers.create_task(handle(exchange, self._resolve), context=Context())
+            # From here on and not from its first step, so that no call slips past a stop that comes before that.
+            self._running.add(exchange)
+            exchange.task.add_done_callback(partial(self._handled, exchange))
         elif self.state is State.READY and wait_for_ready:
             self._parked.append(exchange)
         else:
@@ -122,12 +125,9 @@ class InProcessServer(grpc.aio.Server):
             self._handlers = None
             self._enter(State.STOPPED)
 
-    async def _handle(self, exchange: Exchange) -> None:
-        self._running.add(exchange)
-        try:
-            await handle(exchange, self._resolve)
-        finally:
-            self._running.discard(exchange)
+    def _handled(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        self._running.discard(exchange)
+        exchange.finish(HANDLER_CANCELLED)  # does nothing, but for a handler that was cancelled before its first step
 
     def _enter(self, state: State) -> None:
         self.state = state

@@ -9,7 +9,7 @@ def check_fences(head: RunHead, entry: AppendEventsEntry) -> None:
     """Raises Refused when the entry's writer no longer has a say in the run."""
     if head.finished:
         raise Refused(AppendOutcome.APPEND_OUTCOME_RUN_FINISHED, f"run {head.run_id} has its last event")
-    if entry.epoch != head.record.epoch:
+    if not entry.epoch or entry.epoch != head.record.epoch:
         raise Refused(
             AppendOutcome.APPEND_OUTCOME_FENCED,
             f"run {head.run_id} is in epoch {head.record.epoch}, the entry comes from epoch {entry.epoch}",

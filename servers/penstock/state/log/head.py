@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from penstock.v1.run_event_pb2 import StepOutcome
 from penstock.v1.run_log_pb2 import RunRecord, StepRecord
-from penstock.v1.run_pb2 import Durability, RunState
+from penstock.v1.run_pb2 import RunState
 
 # After these no further attempt of the step can follow.
 DONE_OUTCOMES = frozenset(
@@ -23,17 +23,14 @@ class RunHead:
 
     `record` holds what changes as the run goes on and is stored when `changed`; `waiting` has the steps that wait,
     `writers` the newest number of each writer; `output_sequence` is that of the event with the run's output, 0: none
-    yet. Times are microseconds since 1970.
+    yet.
     """
 
     number: int
     tenant: str
     run_id: str
     session_id: str
-    created_us: int
-    deadline_us: int | None
     record: RunRecord
-    durability: Durability
     claimable: bool = False
     signals: int = 0
     output_sequence: int = 0

@@ -48,6 +48,8 @@ def apply(head: RunHead, event: RunEvent, time: Timestamp, consequences: Consequ
             check_attempt(head, event.step_id, event.attempt)
             head.waiting.add(event.step_id)
         case "signal":
+            if event.signal.signal_number > head.signals:
+                raise invalid(f"signal: no signal {event.signal.signal_number} was sent")
             if event.signal.signal.HasField("cancel"):
                 head.record.cancel.CopyFrom(event.signal.signal.cancel)
             consequences.taken_signals.append(event.signal.signal_number)
@@ -170,8 +172,11 @@ def _run_finished(head: RunHead, event: RunEvent, time: Timestamp) -> None:
 
 
 def _add_usage(total: Usage, more: Usage) -> None:
-    total.input_tokens += more.input_tokens
-    total.output_tokens += more.output_tokens
-    total.cached_input_tokens += more.cached_input_tokens
-    total.reasoning_tokens += more.reasoning_tokens
-    total.model_requests += more.model_requests
+    try:
+        total.input_tokens += more.input_tokens
+        total.output_tokens += more.output_tokens
+        total.cached_input_tokens += more.cached_input_tokens
+        total.reasoning_tokens += more.reasoning_tokens
+        total.model_requests += more.model_requests
+    except ValueError as error:
+        raise invalid("usage: the run's sum outgrows 64 bits") from error

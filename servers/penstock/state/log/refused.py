@@ -1,6 +1,6 @@
 """How an entry is refused."""
 
-from penstock.v1.run_log_pb2 import AppendEventsResult, AppendOutcome
+from penstock.v1.run_log_pb2 import AppendOutcome
 
 
 class Refused(Exception):
@@ -10,12 +10,6 @@ class Refused(Exception):
         super().__init__(detail)
         self.outcome = outcome
         self.detail = detail
-
-    def result(self, generation: int = 0, durable_sequence: int = 0) -> AppendEventsResult:
-        """Makes the entry's answer."""
-        return AppendEventsResult(
-            outcome=self.outcome, detail=self.detail, generation=generation, durable_sequence=durable_sequence
-        )
 
 
 def invalid(detail: str) -> Refused:

@@ -39,13 +39,21 @@ def enter(connection: sqlite3.Connection, boot_id: str, synchronous: str) -> int
     write_meta(connection, "boot_id", boot_id)
     write_meta(connection, "synchronous", synchronous)
     connection.execute("COMMIT")
+    _sync(connection)  # lost with the power, the marks could not tell of what was lost with them
     return generation
 
 
 def leave(connection: sqlite3.Connection) -> None:
-    """Marks the store as shut down cleanly, after which no change of the boot id means a loss."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # syncs what the mark vouches for
-    write_meta(connection, "in_use", 0)
+    """Marks the store, once it is synced, as shut down cleanly: no later change of the boot id means a loss."""
+    if _sync(connection):
+        write_meta(connection, "in_use", 0)
+
+
+def _sync(connection: sqlite3.Connection) -> bool:
+    """Puts what is committed on the disk; False: someone who reads the file was in the way."""
+    # Below FULL a commit is not synced, but moving what is committed from the -wal into the file is.
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def _renew(connection: sqlite3.Connection, generation: int) -> None:

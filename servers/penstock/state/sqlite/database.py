@@ -131,12 +131,14 @@ def open_database(path: Path, *, synchronous: str, boot_id: str) -> Iterator[Dat
 
     Raises RuntimeError when another process has it, ValueError when it is not ours or too new.
     """
+    path = path.resolve()  # the lock belongs to the file, whatever link leads to it
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)  # a file that is there keeps its mode; those that SQLite puts beside it get the same
     with locked(path), _connected(path) as writer:
+        schema.prepare(writer, str(path))  # before anything is changed in a file that may not be ours
         writer.execute("PRAGMA journal_mode = WAL")
         writer.execute(f"PRAGMA synchronous = {synchronous}")
         writer.execute("PRAGMA wal_autocheckpoint = 2000")  # pages of 4 KiB: stalls stay near 16 ms
-        schema.prepare(writer, str(path))
         generation = boot.enter(writer, boot_id or boot.system_boot_id(), synchronous)
         with _connected(path) as reader:
             database = Database(writer, reader, generation)
@@ -144,7 +146,7 @@ def open_database(path: Path, *, synchronous: str, boot_id: str) -> Iterator[Dat
                 yield database
             finally:
                 database.flush()
-        boot.leave(writer)
+                boot.leave(writer)
 
 
 @contextmanager

@@ -32,15 +32,15 @@ def holds_lease(connection: sqlite3.Connection, instance_id: str, now_us: int) -
     return row is not None
 
 
-def renew_lease(connection: sqlite3.Connection, instance_id: str, now_us: int, expire_us: int) -> bool:
-    """Keeps or takes up a lease, or gives it back by letting it expire now; tells whether it had lapsed before."""
+def renew_lease(connection: sqlite3.Connection, instance_id: str, expire_us: int) -> int | None:
+    """Sets when a lease expires, which gives it back if that is now; returns when it would have, None for a new one."""
     row = connection.execute("SELECT expire_us FROM leases WHERE instance_id = ?", (instance_id,)).fetchone()
     connection.execute(
         "INSERT INTO leases VALUES (?, ?, '', '') "
         "ON CONFLICT (instance_id) DO UPDATE SET expire_us = excluded.expire_us",
         (instance_id, expire_us),
     )
-    return row is not None and row[0] <= now_us
+    return None if row is None else row[0]
 
 
 def lapsed_instances(connection: sqlite3.Connection, now_us: int) -> list[str]:

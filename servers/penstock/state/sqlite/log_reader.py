@@ -76,6 +76,8 @@ class SqliteRunLog:
 
     async def last_common_sequence(self, generation: int) -> int:
         """See RunLog."""
+        if generation > self.generation:
+            return 0  # a history that this store has never had
         row = self._reader.execute(
             "SELECT last_common FROM bases WHERE run = ? AND generation > ? ORDER BY generation LIMIT 1",
             (self._number, generation),

@@ -14,7 +14,7 @@ from penstock.state.settings import StateSettings
 from penstock.state.sqlite.database import Transaction
 from penstock.state.sqlite.heads import HeadCache
 from penstock.state.sqlite.hub import Hub
-from penstock.state.sqlite.run_rows import save_head, unfinished_of_session
+from penstock.state.sqlite.run_rows import first_unfinished, save_head
 from penstock.state.sqlite.session_rows import append_messages, ensure_session
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_log_pb2 import AppendEventsEntry, AppendEventsResult, AppendOutcome, ReadEventsResponse
@@ -159,19 +159,18 @@ class SqliteLogWriter:
 
     def _pass_turn(self, transaction: Transaction, ended: RunHead) -> None:
         connection = transaction.connection
-        waiting = unfinished_of_session(connection, ended.tenant, ended.session_id)[:1] if ended.session_id else []
-        for run_id in waiting:
-            head = self._heads.get(connection, ended.tenant, run_id)
-            if head is None or head.state != RunState.RUN_STATE_QUEUED or head.record.owner_instance_id:
-                continue
-            self._heads.about_to_change(transaction, head)
-            head.claimable = True
-            save_head(connection, head)
-            transaction.on_done(self._turn_came)
+        first = first_unfinished(connection, ended.tenant, ended.session_id)
+        head = None if first is None else self._heads.get(connection, ended.tenant, first)
+        if head is None or head.state != RunState.RUN_STATE_QUEUED or head.record.owner_instance_id:
+            return
+        self._heads.about_to_change(transaction, head)
+        head.claimable = True
+        save_head(connection, head)
+        transaction.on_done(self._turn_came)
 
     def _check_turn(self, transaction: Transaction, head: RunHead) -> None:
         if head.session_id:
-            first = unfinished_of_session(transaction.connection, head.tenant, head.session_id)[0]
+            first = first_unfinished(transaction.connection, head.tenant, head.session_id)
             if first != head.run_id:
                 raise invalid(f"run_started: run {first} of the same session has not ended")
 

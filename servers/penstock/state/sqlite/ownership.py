@@ -61,11 +61,13 @@ class SqliteOwnership:
 
         def operation(transaction: Transaction) -> RenewLeaseResponse:
             now_us = self._clock.now_us()
-            lapsed = renew_lease(transaction.connection, instance_id, now_us, now_us + ttl_us)
-            # Runs that come free by this, and waits that must end earlier, concern everyone who waits.
-            if not ttl_us or lapsed:
+            expire_us = now_us + ttl_us
+            before_us = renew_lease(transaction.connection, instance_id, expire_us)
+            lapsed = before_us is not None and before_us <= now_us
+            # Those who wait sleep until the first lease that they know of lapses; this one may do so earlier.
+            if before_us is None or lapsed or expire_us < before_us:
                 transaction.on_done(self._waiters.wake)
-            return RenewLeaseResponse(expire_time=to_timestamp(now_us + ttl_us), lapsed=lapsed)
+            return RenewLeaseResponse(expire_time=to_timestamp(expire_us), lapsed=lapsed)
 
         return self._database.write(operation)
 

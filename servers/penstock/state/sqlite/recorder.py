@@ -11,7 +11,13 @@ from penstock.state.sqlite.ending import Ending
 from penstock.state.sqlite.heads import HeadCache
 from penstock.state.sqlite.leases import holds_lease
 from penstock.state.sqlite.log_writer import SqliteLogWriter
-from penstock.state.sqlite.run_rows import insert_run, read_record, save_head, unfinished_of_session
+from penstock.state.sqlite.run_rows import (
+    first_unfinished,
+    insert_run,
+    read_record,
+    save_head,
+    unfinished_of_session,
+)
 from penstock.state.sqlite.session_rows import ensure_session
 from penstock.v1.run_log_pb2 import AppendEventsEntry, RecordOutcome, RecordRunsEntry, RecordRunsResult, RunRecord
 from penstock.v1.run_pb2 import Durability, OnBusy, RunSpec
@@ -55,9 +61,9 @@ class Recorder:
                 metadata={"supported": Durability.Name(self._keeps)},
             )
         interrupted = self._interrupt(transaction, entry)
-        unfinished = unfinished_of_session(transaction.connection, entry.tenant, entry.spec.session_id)
-        if unfinished and entry.spec.on_busy == OnBusy.ON_BUSY_REJECT:
-            return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_SESSION_BUSY, busy_run_id=unfinished[0])
+        busy = first_unfinished(transaction.connection, entry.tenant, entry.spec.session_id)
+        if busy is not None and entry.spec.on_busy == OnBusy.ON_BUSY_REJECT:
+            return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_SESSION_BUSY, busy_run_id=busy)
         now_us = self._clock.now_us()
         durability = entry.spec.durability or Durability.DURABILITY_PROCESS
         if entry.spec.session_id:
@@ -67,10 +73,10 @@ class Recorder:
         self._heads.about_to_change(transaction, head)
         outcome = RecordOutcome.RECORD_OUTCOME_QUEUED
         owner = entry.owner_instance_id
-        if not unfinished and owner and holds_lease(transaction.connection, owner, now_us):
+        if busy is None and owner and holds_lease(transaction.connection, owner, now_us):
             self._start(transaction, head, entry)
             outcome = RecordOutcome.RECORD_OUTCOME_STARTED
-        elif not unfinished:
+        elif busy is None:
             head.claimable = True
             save_head(transaction.connection, head)
         if outcome == RecordOutcome.RECORD_OUTCOME_QUEUED:
@@ -113,8 +119,7 @@ def _existing(record: RunRecord, entry: RecordRunsEntry) -> RecordRunsResult:
     if _body(stored) != _body(entry.spec):
         return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_DIFFERS)
     stored.ClearField("input")
-    if stored.HasField("plan"):
-        stored.ClearField("plan")
+    stored.ClearField("plan")
     return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_EXISTING, record=record, durable=True)
 
 

@@ -12,11 +12,6 @@ from penstock.v1.run_pb2 import Content, Durability, Run, RunSpec, RunState
 LAST_SEQUENCE = (
     "coalesce((SELECT last FROM chunks WHERE chunks.run = number ORDER BY first DESC, entry DESC LIMIT 1), 0)"
 )
-_HEAD_COLUMNS = (
-    "number, run_id, session_id, created_us, deadline_us, claimable, signals, output_sequence, waiting, head, "
-    "(SELECT summary FROM specs WHERE run = number), tenant"
-)
-_UNFINISHED_OF_SESSION = "FROM runs WHERE tenant = ? AND session_id = ? AND session_id <> '' AND state < 4"
 
 
 def insert_run(
@@ -71,43 +66,26 @@ def insert_run(
         tenant=entry.tenant,
         run_id=entry.run_id,
         session_id=spec.session_id,
-        created_us=now_us,
-        deadline_us=deadline_us,
         record=record,
-        durability=durability,
     )
 
 
 def load_head(connection: sqlite3.Connection, tenant: str, run_id: str) -> RunHead | None:
     """Reads a run's head; None: there is no such run. The writers of a finished run are left out."""
     row = connection.execute(
-        f"SELECT {_HEAD_COLUMNS} FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+        "SELECT number, session_id, claimable, signals, output_sequence, waiting, head FROM runs "
+        "WHERE tenant = ? AND run_id = ?",
+        (tenant, run_id),
     ).fetchone()
     if row is None:
         return None
-    (
-        number,
-        run_id,
-        session_id,
-        created_us,
-        deadline_us,
-        claimable,
-        signals,
-        output_sequence,
-        waiting,
-        head,
-        summary,
-        tenant,
-    ) = row
+    number, session_id, claimable, signals, output_sequence, waiting, head = row
     loaded = RunHead(
         number=number,
         tenant=tenant,
         run_id=run_id,
         session_id=session_id,
-        created_us=created_us,
-        deadline_us=deadline_us,
         record=RunRecord.FromString(head),
-        durability=RunRecord.FromString(summary).run.durability,
         claimable=bool(claimable),
         signals=signals,
         output_sequence=output_sequence,
@@ -145,9 +123,20 @@ def save_head(connection: sqlite3.Connection, head: RunHead) -> None:
     head.changed = False
 
 
-def unfinished_of_session(connection: sqlite3.Connection, tenant: str, session_id: str) -> list[str]:
-    """Returns the ids of a session's runs that are not terminal, oldest first."""
-    rows = connection.execute(f"SELECT run_id {_UNFINISHED_OF_SESSION} ORDER BY number", (tenant, session_id))
+def first_unfinished(connection: sqlite3.Connection, tenant: str, session_id: str) -> str | None:
+    """Returns the id of the oldest of a session's runs that are not terminal; None: there is none."""
+    return next(iter(unfinished_of_session(connection, tenant, session_id, limit=1)), None)
+
+
+def unfinished_of_session(
+    connection: sqlite3.Connection, tenant: str, session_id: str, *, limit: int = -1
+) -> list[str]:
+    """Returns the ids of a session's runs that are not terminal, oldest first; at most `limit` unless negative."""
+    rows = connection.execute(
+        "SELECT run_id FROM runs WHERE tenant = ? AND session_id = ? AND session_id <> '' AND state < 4 "
+        "ORDER BY number LIMIT ?",
+        (tenant, session_id, limit),
+    )
     return [run_id for (run_id,) in rows]
 
 
@@ -173,7 +162,7 @@ def read_record(
         record.run.output.extend(_output(connection, number, output_sequence))
     if run_only:
         return RunRecord(tenant=record.tenant, run=record.run)
-    if record.spec.HasField("plan") and not whole_spec:
+    if not whole_spec:
         record.spec.ClearField("plan")
     for step_id, data in connection.execute("SELECT step_id, data FROM checkpoints WHERE run = ?", (number,)):
         record.checkpoints[step_id] = data

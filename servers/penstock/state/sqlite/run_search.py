@@ -7,7 +7,7 @@ from penstock.state.stores import Page, RunQuery
 from penstock.v1.run_log_pb2 import RunRecord
 from penstock.v1.run_pb2 import Run, RunState
 
-# Rows looked at for one page: conditions that few runs meet give short pages, not a stalled event loop.
+# Runs whose labels are looked at for one page: labels that few runs have give short pages, not a stalled event loop.
 _MAX_LOOKED_AT = 5000
 
 

@@ -17,16 +17,13 @@ from penstock.v1.run_log_pb2 import (
     RecordRunsResult,
     RunRecord,
 )
-from penstock.v1.run_pb2 import Durability, Run
+from penstock.v1.run_pb2 import Run
 
 
 class SqliteRuns:
     """Keeps runs and their logs."""
 
-    def __init__(
-        self, database: Database, hub: Hub, log: SqliteLogWriter, recorder: Recorder, keeps: Durability
-    ) -> None:
-        self.keeps = keeps
+    def __init__(self, database: Database, hub: Hub, log: SqliteLogWriter, recorder: Recorder) -> None:
         self._database = database
         self._hub = hub
         self._log = log

@@ -72,7 +72,12 @@ CREATE UNIQUE INDEX values_by_key ON stored_values (tenant, key);
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
     """Makes the tables in a new file; raises ValueError when a newer Penstock, or something else, made the file."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    try:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+        raise ValueError(f"{path} holds something else than a database; choose another file") from error
     if not names:
         connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}")
         write_meta(connection, "schema_version", VERSION)

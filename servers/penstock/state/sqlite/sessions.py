@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 
 from penstock.state.clock import StoreClock, to_timestamp
 from penstock.state.sqlite.database import Database, Transaction
-from penstock.state.sqlite.run_rows import unfinished_of_session
+from penstock.state.sqlite.run_rows import first_unfinished
 from penstock.state.sqlite.session_rows import SessionRow, append_messages, ensure_session, find_session, place_of
 from penstock.v1.run_pb2 import RunState
 from penstock.v1.session_pb2 import (
@@ -131,7 +131,7 @@ class SqliteSessions:
 
         def operation(transaction: Transaction) -> DropOutcome:
             connection = transaction.connection
-            if unfinished_of_session(connection, tenant, session_id):
+            if first_unfinished(connection, tenant, session_id) is not None:
                 return DropOutcome.DROP_OUTCOME_BUSY
             found = find_session(connection, tenant, session_id)
             if found is None:

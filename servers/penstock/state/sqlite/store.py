@@ -34,7 +34,7 @@ class SqliteStore:
         recorder = Recorder(heads, log, ending, clock, keeps, database.generation, waiters.wake)
         self.values = SqliteValues(database, clock)
         self.sessions = SqliteSessions(database, clock)
-        self.runs = SqliteRuns(database, hub, log, recorder, keeps)
+        self.runs = SqliteRuns(database, hub, log, recorder)
         self.ownership = SqliteOwnership(database, heads, ending, clock, waiters)
         self._database = database
         self._clock = clock

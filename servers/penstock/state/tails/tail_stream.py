@@ -1,6 +1,7 @@
 """One reading process's stream: many tails, of which none holds up another."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
@@ -27,7 +28,7 @@ class TailStream:
         self._settings = settings
         self._tails: dict[int, tuple[Tail, Callable[[], None]]] = {}
         self._ready: dict[int, None] = {}
-        self._failed: list[TailBatch] = []
+        self._failed: deque[TailBatch] = deque()
         self._news = asyncio.Event()
         self._no_more_requests = False
 
@@ -124,9 +125,12 @@ class TailStream:
 
     async def _gather(self) -> TailEventsResponse:
         """Takes from each tail that has news; those for which there was no room are first the next time."""
-        response = TailEventsResponse(batches=self._failed)
-        self._failed = []
+        response = TailEventsResponse()
         room = self._settings.max_response_bytes
+        while self._failed and room > 0:
+            failed = self._failed.popleft()
+            room -= failed.ByteSize()
+            response.batches.append(failed)
         for tail_id in list(self._ready):
             if room <= 0:
                 break
@@ -142,7 +146,7 @@ class TailStream:
                 self._forget(tail_id)
             elif entry[0].has_more:
                 self._ready[tail_id] = None
-        if self._ready:
+        if self._failed or self._ready:
             self._news.set()
         return response
 
