@@ -53,6 +53,7 @@ class Wire:
 
     calls: Counter[str] = field(default_factory=Counter)
     lose: Counter[str] = field(default_factory=Counter)
+    refuse: Counter[str] = field(default_factory=Counter)
     gates: dict[str, Gate] = field(default_factory=dict)
     away: bool = False
     refused: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,7 +67,8 @@ class Wire:
         if (gate := self.gates.get(call.name)) is not None:
             gate.arrived.set()
             await gate.opened.wait()
-        if self.away:
+        if self.away or self.refuse[call.name]:
+            self.refuse[call.name] -= not self.away
             self.refused.set()
             raise Unavailable("the state layer is away")
         if call.kind.request_streaming:

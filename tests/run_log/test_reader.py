@@ -106,36 +106,41 @@ async def test_cancelling_next_loses_nothing(state):
     """Whoever was cancelled while waiting asks again, and gets what came; others never notice."""
     await state.record("r1")
     await state.record("r2")
-    async with LogWriter(state.log) as writer, LogReader(state.log) as reader:
-        async with reader.open(TENANT, "r1", after_sequence=2) as tail, reader.open(TENANT, "r2") as other:
-            assert (await tail.next()).HasField("run")
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0):
-                    await tail.next()
-            await attempt(writer, "r1").append(token("a"), *END)
-            await attempt(writer, "r2").append(token("b"), *END)
-            assert [event.sequence for event in await all_of(tail)] == [3, 4, 5]
-            assert len(await all_of(other)) == 5
+    async with (
+        LogWriter(state.log) as writer,
+        LogReader(state.log) as reader,
+        reader.open(TENANT, "r1", after_sequence=2) as tail,
+        reader.open(TENANT, "r2") as other,
+    ):
+        assert (await tail.next()).HasField("run")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await tail.next()
+        await attempt(writer, "r1").append(token("a"), *END)
+        await attempt(writer, "r2").append(token("b"), *END)
+        assert [event.sequence for event in await all_of(tail)] == [3, 4, 5]
+        assert len(await all_of(other)) == 5
 
 
 async def test_a_tail_waits_for_the_state_layer_as_long_as_its_patience_goes(state):
     """The impatient one fails with Unavailable, the patient one goes on."""
     await state.record("r")
-    async with LogWriter(state.log) as writer, LogReader(state.log) as reader:
-        async with (
-            reader.open(TENANT, "r", after_sequence=2, patience=0.1) as impatient,
-            reader.open(TENANT, "r", after_sequence=2) as patient,
-        ):
-            assert (await impatient.next()).HasField("run")
-            assert (await patient.next()).HasField("run")
-            state.wire.away = True
-            state.wire.break_streams()
-            with pytest.raises(Unavailable) as raised:
-                await impatient.next()
-            assert raised.value.reason == "STATE_AWAY"
-            state.wire.away = False
-            await attempt(writer, "r").append(token("a"), *END)
-            assert [event.sequence for event in await all_of(patient)] == [3, 4, 5]
+    async with (
+        LogWriter(state.log) as writer,
+        LogReader(state.log) as reader,
+        reader.open(TENANT, "r", after_sequence=2, patience=0.1) as impatient,
+        reader.open(TENANT, "r", after_sequence=2) as patient,
+    ):
+        assert (await impatient.next()).HasField("run")
+        assert (await patient.next()).HasField("run")
+        state.wire.away = True
+        state.wire.break_streams()
+        with pytest.raises(Unavailable) as raised:
+            await impatient.next()
+        assert raised.value.reason == "STATE_AWAY"
+        state.wire.away = False
+        await attempt(writer, "r").append(token("a"), *END)
+        assert [event.sequence for event in await all_of(patient)] == [3, 4, 5]
 
 
 async def test_patience_begins_anew_for_who_comes_after_a_time_when_nobody_followed(state):
@@ -143,11 +148,11 @@ async def test_patience_begins_anew_for_who_comes_after_a_time_when_nobody_follo
     await state.record("r")
     async with LogReader(state.log) as reader:
         state.wire.away = True
-        async with reader.open(TENANT, "r", patience=0.5) as tail:
+        async with reader.open(TENANT, "r", patience=1.2) as tail:
             with pytest.raises(Unavailable):
                 await tail.next()
         state.wire.refused.clear()
-        async with reader.open(TENANT, "r", patience=0.5) as tail, asyncio.TaskGroup() as group:
+        async with reader.open(TENANT, "r", patience=1.2) as tail, asyncio.TaskGroup() as group:
             waiting = group.create_task(tail.next())
             await state.wire.refused.wait()
             state.wire.away = False
@@ -157,11 +162,14 @@ async def test_patience_begins_anew_for_who_comes_after_a_time_when_nobody_follo
 async def test_a_run_that_there_is_not_fails_its_own_tail_only(state):
     """NotFound, while others go on."""
     await state.record("r")
-    async with LogReader(state.log) as reader:
-        async with reader.open(TENANT, "nobody") as missing, reader.open(TENANT, "r") as tail:
-            with pytest.raises(NotFound):
-                await missing.next()
-            assert (await tail.next()).events
+    async with (
+        LogReader(state.log) as reader,
+        reader.open(TENANT, "nobody") as missing,
+        reader.open(TENANT, "r") as tail,
+    ):
+        with pytest.raises(NotFound):
+            await missing.next()
+        assert (await tail.next()).events
 
 
 async def test_an_owner_hears_signals_over_a_broken_stream(state):

@@ -9,10 +9,10 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from penstock.gateway.status import STATUS_KEY
 from penstock.server import readiness as timing
 from penstock.server.assemble import open_mesh
 from penstock.server.drain import drain
-from penstock.server.health_service import STATUS_KEY
 from penstock.server.readiness import Check, Pulse, Readiness
 from penstock.v1.gateway_pb2 import LayerStatus
 

@@ -6,8 +6,9 @@ import grpc
 import grpc.aio
 import pytest
 from tests.state import entries as e
-from tests.state.house import House, error_of
+from tests.state.house import House, error_of, open_house
 
+from penstock.state.settings import StateSettings
 from penstock.v1.ownership_pb2 import ClaimReason, SendSignalRequest, SignalOutcome
 from penstock.v1.run_log_pb2 import AppendOutcome
 from penstock.v1.run_pb2 import RunState, Signal
@@ -202,3 +203,19 @@ async def test_other_signals_are_not_implemented_yet(house: House) -> None:
         )
     assert isinstance(error_of(raised.value), Unimplemented)
     assert "approval" in (raised.value.details() or "")
+
+
+async def test_leases_hold_for_their_length_after_the_store_was_away(url: str) -> None:
+    """Nobody can renew while the store is away: whoever comes first then does not take over everybody's runs."""
+    async with open_house(StateSettings(url=url + ".away")) as house:
+        await e.lease(house, "other", ttl=0.2)
+        await e.lease(house, "given-back", ttl=0.2)
+        await e.record(house, e.record_entry("run-1", owner="other"))
+        await e.record(house, e.record_entry("run-2", owner="given-back"))
+        await e.lease(house, "given-back", ttl=0)
+    await asyncio.sleep(0.3)  # the store is away, and the clock goes on: there is no event to wait for
+    async with open_house(StateSettings(url=url + ".away")) as house:
+        await e.lease(house)
+        assert [run.record.run.run_id for run in (await e.claim(house)).runs] == ["run-2"]
+        later = await e.claim(house, wait=5.0)
+        assert [run.record.run.run_id for run in later.runs] == ["run-1"]

@@ -189,3 +189,13 @@ async def test_calls_run_side_by_side_but_no_more_threads_than_allowed(tools):
         waiting = stub.CallTool(CallToolRequest(tool="in_thread"))
         sample_tools.released.set()
         assert (await waiting).outcome == events.TOOL_OUTCOME_SUCCEEDED
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("reads_badly", '{"number": 1}'), ("returns_badly", "{}")])
+async def test_code_of_a_tool_that_reads_arguments_or_writes_results_can_not_end_the_layer(tools, name, arguments):
+    """Whatever it raises is the tool's failure, and the next call is served."""
+    async with tools(f"sample_tools:{name}", "sample_tools:repeat") as stub:
+        answer = await stub.CallTool(CallToolRequest(tool=name, arguments_json=arguments), timeout=10)
+        assert (answer.outcome, reason_of(answer.error)) == (events.TOOL_OUTCOME_FAILED, "TOOL_FAILED")
+        again = await stub.CallTool(CallToolRequest(tool="repeat", arguments_json='{"text": "ab"}'), timeout=10)
+        assert again.outcome == events.TOOL_OUTCOME_SUCCEEDED

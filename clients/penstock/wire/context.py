@@ -24,7 +24,6 @@ TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"
 
-INNER_KEYS: Final = frozenset({TENANT, USER})
 _SINGLE: Final = frozenset({REQUEST_ID, SESSION_ID, TENANT, USER, TRACEPARENT})
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")

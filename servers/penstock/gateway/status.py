@@ -13,6 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from penstock.v1.gateway_pb2 import GetStatusResponse, LayerStatus
 from penstock.wire.rules.findings import shorten
 
+# Trailing metadata of a health Check: a serialized penstock.v1.LayerStatus.
 STATUS_KEY: Final = "x-penstock-status-bin"
 
 # The order in which a call passes them.

@@ -23,8 +23,10 @@ def pause_before(policy: RetryPolicy, failures: int) -> float:
     first = _seconds(policy.initial_backoff, policy.HasField("initial_backoff"), 1.0)
     most = _seconds(policy.max_backoff, policy.HasField("max_backoff"), 60.0)
     factor = policy.backoff_multiplier or 2.0
-    # A large exponent would overflow long after the pause has reached its bound.
-    pause = min(most, first * factor ** min(failures - 1, 64))
+    try:
+        pause = min(most, first * factor ** (failures - 1))
+    except OverflowError:
+        pause = most
     return pause * random.uniform(0.5, 1.0)
 
 

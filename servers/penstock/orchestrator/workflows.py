@@ -38,7 +38,7 @@ class Workflows:
                 plans[name] = load_plan(path)
             except InvalidArgument as error:
                 for violation in error.violations:
-                    findings.wrong(violation.field, violation.description)
+                    findings.wrong(f"{path}: {violation.field}", violation.description)
             else:
                 check_plan(findings, path, plans[name])
         findings.raise_any()

@@ -5,8 +5,7 @@ from typing import Any
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from penstock.gateway.status import LayerTarget
-from penstock.server.health_service import STATUS_KEY
+from penstock.gateway.status import STATUS_KEY, LayerTarget
 from penstock.server.readiness import TIMEOUT, Check
 from penstock.v1.gateway_pb2 import LayerStatus
 from penstock.wire.errors import Unavailable

@@ -7,13 +7,12 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from penstock.gateway.status import STATUS_KEY
 from penstock.server.identity import ProcessIdentity
 from penstock.server.readiness import Readiness
 from penstock.v1 import gateway_pb2
 from penstock.wire.errors import NotFound
 
-# Trailing metadata of Check: a serialized penstock.v1.LayerStatus.
-STATUS_KEY: Final = "x-penstock-status-bin"
 MAX_DETAIL: Final = 200
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,15 @@ from penstock.state.tails.tail_stream import TailStream
 from penstock.state.violations import Violations
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_log_pb2_grpc import RunLogServiceServicer
-from penstock.wire.errors import FailedPrecondition, InvalidArgument
+from penstock.wire.errors import FailedPrecondition, InvalidArgument, PenstockError
 from penstock.wire.status import to_status
 
 if TYPE_CHECKING:
     import grpc.aio
 
     Context = grpc.aio.ServicerContext[Any, Any]
+
+_LOGGER = logging.getLogger(__name__)
 
 _NO_CREDIT_LIMIT = 2**62
 
@@ -82,9 +85,16 @@ class RunLogService(RunLogServiceServicer):
         _check_batch(len(request.entries))
         outcomes = await _settled([self._append(entry) for entry in request.entries])
         response = pb.AppendEventsResponse()
-        for outcome in outcomes:
+        for entry, outcome in zip(request.entries, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 response.results.add(outcome=outcome.outcome, detail=outcome.detail)
+            elif isinstance(outcome, PenstockError):
+                raise outcome
+            elif isinstance(outcome, Exception):
+                # A fault of ours that this entry brings out must not hold up those that came with it, time and again.
+                _LOGGER.error("could not append to run %s", entry.run_id, exc_info=outcome)
+                invalid = pb.AppendOutcome.APPEND_OUTCOME_INVALID
+                response.results.add(outcome=invalid, detail="the store can't take this entry; its log says why")
             elif isinstance(outcome, BaseException):
                 raise outcome
             else:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from penstock.tools import ToolContext, ToolError, tool
 
@@ -165,3 +165,15 @@ def bad_name() -> None: ...
 
 def generates() -> Any:
     yield 1
+
+
+def _explodes(value: object) -> int:
+    raise KeyError("a fault in the tool's own types")
+
+
+def reads_badly(number: Annotated[int, BeforeValidator(_explodes)]) -> int:
+    return number
+
+
+def returns_badly() -> Any:
+    return (1 // number for number in [0])

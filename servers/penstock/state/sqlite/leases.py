@@ -32,15 +32,23 @@ def holds_lease(connection: sqlite3.Connection, instance_id: str, now_us: int) -
     return row is not None
 
 
-def renew_lease(connection: sqlite3.Connection, instance_id: str, expire_us: int) -> int | None:
-    """Sets when a lease expires, which gives it back if that is now; returns when it would have, None for a new one."""
+def renew_lease(connection: sqlite3.Connection, instance_id: str, now_us: int, ttl_us: int) -> int | None:
+    """Has a lease expire in `ttl_us`, where 0 gives it back; returns when it would have, None for a new one."""
     row = connection.execute("SELECT expire_us FROM leases WHERE instance_id = ?", (instance_id,)).fetchone()
     connection.execute(
-        "INSERT INTO leases VALUES (?, ?, '', '') "
-        "ON CONFLICT (instance_id) DO UPDATE SET expire_us = excluded.expire_us",
-        (instance_id, expire_us),
+        "INSERT INTO leases VALUES (?, ?, ?, '', '') "
+        "ON CONFLICT (instance_id) DO UPDATE SET expire_us = excluded.expire_us, ttl_us = excluded.ttl_us",
+        (instance_id, now_us + ttl_us, ttl_us),
     )
     return None if row is None else row[0]
+
+
+def prolong_leases(connection: sqlite3.Connection, now_us: int) -> None:
+    """Has each lease that was not given back hold for its full length from now on.
+
+    While the store was away nobody could renew: the first to do so would take over the runs of all others.
+    """
+    connection.execute("UPDATE leases SET expire_us = max(expire_us, ? + ttl_us) WHERE ttl_us > 0", (now_us,))
 
 
 def lapsed_instances(connection: sqlite3.Connection, now_us: int) -> list[str]:

@@ -153,7 +153,8 @@ class SqliteLogWriter:
             save_head(connection, head)
         if consequences.finished:
             connection.execute("DELETE FROM checkpoints WHERE run = ?", (head.number,))
-            connection.execute("UPDATE signals SET taken = 1 WHERE run = ?", (head.number,))
+            if head.signals:
+                connection.execute("UPDATE signals SET taken = 1 WHERE run = ?", (head.number,))
             self._heads.drop(head)
             self._pass_turn(transaction, head)
 

@@ -62,7 +62,7 @@ class SqliteOwnership:
         def operation(transaction: Transaction) -> RenewLeaseResponse:
             now_us = self._clock.now_us()
             expire_us = now_us + ttl_us
-            before_us = renew_lease(transaction.connection, instance_id, expire_us)
+            before_us = renew_lease(transaction.connection, instance_id, now_us, ttl_us)
             lapsed = before_us is not None and before_us <= now_us
             # Those who wait sleep until the first lease that they know of lapses; this one may do so earlier.
             if before_us is None or lapsed or expire_us < before_us:

@@ -124,7 +124,9 @@ def save_head(connection: sqlite3.Connection, head: RunHead) -> None:
 
 
 def first_unfinished(connection: sqlite3.Connection, tenant: str, session_id: str) -> str | None:
-    """Returns the id of the oldest of a session's runs that are not terminal; None: there is none."""
+    """Returns the id of the oldest of a session's runs that are not terminal; None: there is none, or no session."""
+    if not session_id:
+        return None
     return next(iter(unfinished_of_session(connection, tenant, session_id, limit=1)), None)
 
 

@@ -45,7 +45,8 @@ CREATE TABLE bases (
   run INTEGER NOT NULL, generation INTEGER NOT NULL, last_common INTEGER NOT NULL, PRIMARY KEY (run, generation)
 ) WITHOUT ROWID;
 CREATE TABLE leases (
-  instance_id TEXT PRIMARY KEY, expire_us INTEGER NOT NULL, claim_id TEXT NOT NULL, claimed TEXT NOT NULL
+  instance_id TEXT PRIMARY KEY, expire_us INTEGER NOT NULL, ttl_us INTEGER NOT NULL,
+  claim_id TEXT NOT NULL, claimed TEXT NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE sessions (

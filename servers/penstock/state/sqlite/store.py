@@ -10,6 +10,7 @@ from penstock.state.sqlite.database import Database, Transaction, open_database
 from penstock.state.sqlite.ending import Ending
 from penstock.state.sqlite.heads import HeadCache
 from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.leases import prolong_leases
 from penstock.state.sqlite.log_writer import SqliteLogWriter
 from penstock.state.sqlite.ownership import SqliteOwnership
 from penstock.state.sqlite.recorder import Recorder
@@ -61,4 +62,6 @@ async def open_sqlite(path: Path, synchronous: str, settings: StateSettings) -> 
     """
     keeps = Durability.DURABILITY_POWER if synchronous == "full" else Durability.DURABILITY_PROCESS
     with open_database(path, synchronous=synchronous, boot_id=settings.boot_id) as database:
-        yield SqliteStore(database, settings, keeps, StoreClock())
+        clock = StoreClock()
+        await database.write(lambda transaction: prolong_leases(transaction.connection, clock.now_us()))
+        yield SqliteStore(database, settings, keeps, clock)
