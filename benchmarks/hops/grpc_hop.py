@@ -11,9 +11,10 @@ from typing import Any, Final, Protocol
 
 import grpc
 import uvloop
+from google.protobuf.wrappers_pb2 import StringValue
+
 from benchmarks.hops.ready import announce, parse
 from benchmarks.work import work
-from google.protobuf.wrappers_pb2 import StringValue
 
 SERVICE: Final = "benchmark.Hop"
 CODEC: Final = (StringValue.SerializeToString, StringValue.FromString)

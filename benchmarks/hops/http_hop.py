@@ -12,11 +12,12 @@ from typing import Final
 
 import httpx
 import uvicorn
-from benchmarks.hops.ready import announce, parse
-from benchmarks.work import work
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+
+from benchmarks.hops.ready import announce, parse
+from benchmarks.work import work
 
 SSE: Final = "text/event-stream"
 TIMEOUT: Final = 60.0

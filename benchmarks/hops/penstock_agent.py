@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from benchmarks.work import work
-
 from penstock.executor import AgentContext
 
 

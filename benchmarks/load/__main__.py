@@ -11,6 +11,7 @@ import sys
 import traceback
 
 import uvloop
+
 from benchmarks.load.callers import open_caller
 from benchmarks.load.workloads import KINDS, Workload
 

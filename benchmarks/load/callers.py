@@ -115,6 +115,7 @@ async def _grpc(address: str) -> AsyncIterator[Caller]:
 @asynccontextmanager
 async def _http(address: str) -> AsyncIterator[Caller]:
     import httpx
+
     from benchmarks.hops.http_hop import LIMITS
 
     async with httpx.AsyncClient(base_url=f"http://{address}", timeout=TIMEOUT, limits=LIMITS) as client:

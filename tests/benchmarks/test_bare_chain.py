@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from benchmarks.load.workloads import Flood, Paced, Unary, Workload
 from benchmarks.process import ProcessFailed
 from benchmarks.rounds import measure

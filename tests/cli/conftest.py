@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from tests.client.daemon import running_daemon
 from typer.testing import CliRunner, Result
 
 from penstock.cli.main import app
+from tests.client.daemon import running_daemon
 
 # A command that says nothing would otherwise be read for ever.
 SECONDS_TO_LIVE = 20.0

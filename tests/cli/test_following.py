@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from tests.cli.conftest import Run, Start
 
 ONE_TO_FIVE = "1 2 3 4 5 "

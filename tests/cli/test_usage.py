@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
 from typer.testing import CliRunner
 
 from penstock.cli.main import app
+from tests.cli.conftest import Run
 
 HEAVY = ("grpc", "google.protobuf", "yaml", "penstock.client", "penstock.v1")
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.client.daemon import running_daemon
 
 from penstock.client import Client
+from tests.client.daemon import running_daemon
 
 
 @pytest.fixture(scope="session")

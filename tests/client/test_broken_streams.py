@@ -5,13 +5,13 @@ import gc
 
 import grpc
 import pytest
-from tests.client.scripted import Scripted, playing
 
 from penstock.client import Client, RunEvent, RunStream, errors
 from penstock.client.asking import UNREACHABLE
 from penstock.v1.gateway_pb2 import StreamRunResponse
 from penstock.v1.run_event_pb2 import RunFinished, Token
 from penstock.v1.run_pb2 import Run, RunState
+from tests.client.scripted import Scripted, playing
 
 BEGIN = StreamRunResponse(run=Run(run_id="run-1", state=RunState.RUN_STATE_RUNNING, generation=4), generation=4)
 SILENCE = StreamRunResponse(generation=4)

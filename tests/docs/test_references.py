@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.docs.page import PAGES, ROOT, name_of
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:)(?P<file>[^)#]*)(?:#(?P<heading>[^)]+))?\)")

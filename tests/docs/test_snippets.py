@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.docs.page import PAGES, Block, blocks, name_of
 from tests.docs.serving import Reader, assert_said
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from tests.gateway.recording import TENANT, Recorder
 
 from penstock.executor.layer import open_executor
 from penstock.executor.settings import ExecutorSettings
@@ -38,6 +37,7 @@ from penstock.v1.session_pb2_grpc import SessionServiceStub, add_SessionServiceS
 from penstock.v1.state_pb2_grpc import add_StateServiceServicer_to_server
 from penstock.v1.tool_runner_pb2_grpc import add_ToolRunnerServiceServicer_to_server
 from penstock.wire.in_process import InProcessChannel, InProcessServer
+from tests.gateway.recording import TENANT, Recorder
 
 if TYPE_CHECKING:
     from penstock.v1.gateway_pb2_grpc import GatewayServiceAsyncStub

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 import pytest
-from tests.gateway.house import House
 
 from penstock.v1.gateway_pb2 import AttachRunRequest, AttachRunResponse, GetRunRequest
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_pb2 import RUN_STATE_RUNNING, RUN_STATE_SUCCEEDED
 from penstock.wire import errors
 from penstock.wire.status import from_rpc_error
+from tests.gateway.house import House
 
 if TYPE_CHECKING:
     Attached = grpc.aio.UnaryStreamCall[AttachRunRequest, AttachRunResponse]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
-from tests.gateway.house import House, open_house
 
 from penstock.v1.gateway_pb2 import GetStatusRequest, ListAgentsRequest, ListToolsRequest, ListWorkflowsRequest
 from penstock.wire import errors
 from penstock.wire.status import from_rpc_error
+from tests.gateway.house import House, open_house
 
 
 async def test_agents_are_listed_by_name_in_pages(full_house: House) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import grpc.aio
 import pytest
-from tests.gateway.house import House
 
 from penstock.v1.gateway_pb2 import DeleteSessionRequest, GetSessionRequest, ListMessagesRequest
 from penstock.v1.run_pb2 import Content
 from penstock.v1.session_pb2 import MESSAGE_ROLE_USER, AppendMessagesRequest, SessionMessage
 from penstock.wire import errors
 from penstock.wire.status import from_rpc_error
+from tests.gateway.house import House
 
 
 async def tell(house: House, session_id: str, count: int) -> None:

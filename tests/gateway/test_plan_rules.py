@@ -9,11 +9,11 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.gateway.specs import agent_step, plan_spec, spec_of, violations
 
 from penstock.gateway.validate import check_spec
 from penstock.v1.plan_pb2 import AgentStep, Plan, RetryPolicy, Step, ToolStep, WaitStep, When
 from penstock.wire.errors import Unimplemented
+from tests.gateway.specs import agent_step, plan_spec, spec_of, violations
 
 
 def tool_step(arguments: Any, step_id: str = "t") -> Step:

@@ -8,8 +8,6 @@ from typing import Any
 
 import grpc.aio
 import pytest
-from tests.gateway.house import House, open_house
-from tests.gateway.specs import spec_of
 
 from penstock.v1.gateway_pb2 import (
     CancelRunRequest,
@@ -24,6 +22,8 @@ from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_QUEUED, RUN_STATE
 from penstock.wire import errors
 from penstock.wire.ids import run_id_for
 from penstock.wire.status import from_rpc_error
+from tests.gateway.house import House, open_house
+from tests.gateway.specs import spec_of
 
 
 async def failure(call: Awaitable[Any]) -> errors.PenstockError:

@@ -2,11 +2,11 @@
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tests.gateway.specs import spec_of, violations
 
 from penstock.gateway.validate import check_spec
 from penstock.v1.run_pb2 import Content, RunSpec
 from penstock.wire.errors import InvalidArgument
+from tests.gateway.specs import spec_of, violations
 
 MIB = 1024 * 1024
 

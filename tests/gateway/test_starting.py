@@ -10,8 +10,6 @@ import grpc.aio
 import pytest
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
-from tests.gateway.house import House
-from tests.gateway.specs import spec_of
 
 from penstock.v1.gateway_pb2 import (
     AttachRunRequest,
@@ -35,6 +33,8 @@ from penstock.v1.run_pb2 import (
 from penstock.wire import errors
 from penstock.wire.ids import run_id_for
 from penstock.wire.status import from_rpc_error
+from tests.gateway.house import House
+from tests.gateway.specs import spec_of
 
 
 def task(text: str, agent: str = "shout", **fields: object) -> RunSpec:

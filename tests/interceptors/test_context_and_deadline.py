@@ -74,9 +74,8 @@ async def test_every_wrong_key_is_named_at_once(serve: Serve) -> None:
 async def test_control_characters_in_metadata_are_refused_by_key(value: str) -> None:
     """Clients other than gRPC's own deliver such bytes to handlers; no log line or header is made of them."""
     call = Call("/penstock.v1.GatewayService/GetRun", Kind.UNARY_UNARY, Side.SERVER, [("x-note", value)])
-    with pytest.raises(InvalidArgument) as caught:
-        with context()(call):
-            pytest.fail("it must not be let in")
+    with pytest.raises(InvalidArgument) as caught, context()(call):
+        pytest.fail("it must not be let in")
     assert [violation.field for violation in caught.value.violations] == ["metadata[x-note]"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+
 from tests.orchestrator import agents
 from tests.orchestrator.site import Site, open_all
 from tests.run_log.faulty_state import FaultyState, open_faulty_state

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from tests.run_log.faulty_state import TENANT, FaultyState, Wire, open_faulty_state
 
 from penstock.executor.layer import open_executor
 from penstock.executor.settings import ExecutorSettings
@@ -32,6 +31,7 @@ from penstock.v1.run_pb2 import Content, RunSpec
 from penstock.v1.tool_runner_pb2_grpc import add_ToolRunnerServiceServicer_to_server
 from penstock.wire.around import Around
 from penstock.wire.in_process import InProcessChannel, InProcessServer
+from tests.run_log.faulty_state import TENANT, FaultyState, Wire, open_faulty_state
 
 if TYPE_CHECKING:
     from penstock.v1.orchestrator_pb2_grpc import OrchestratorServiceAsyncStub

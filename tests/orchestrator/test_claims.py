@@ -2,13 +2,13 @@
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tests.orchestrator.site import INSTANCE, kinds, open_site
-from tests.run_log.faulty_state import OWNER
 
 from penstock.v1.ownership_pb2 import CLAIM_REASON_ORPHANED, ClaimRunsRequest
 from penstock.v1.run_event_pb2 import STEP_OUTCOME_ABANDONED
 from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_RUNNING, RUN_STATE_SUCCEEDED
 from penstock.wire.status import reason_of
+from tests.orchestrator.site import INSTANCE, kinds, open_site
+from tests.run_log.faulty_state import OWNER
 
 
 async def test_a_run_without_an_owner_is_claimed_begun_and_driven_to_its_end(state):

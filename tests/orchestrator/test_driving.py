@@ -4,8 +4,6 @@ import asyncio
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from tests.orchestrator.site import METADATA, kinds, open_all
-from tests.run_log.faulty_state import TENANT, FaultyState
 
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.v1 import run_event_pb2 as events
@@ -15,6 +13,8 @@ from penstock.v1.run_event_pb2 import RunEvent, StepFinished
 from penstock.v1.run_log_pb2 import APPEND_OUTCOME_APPENDED, AppendEventsEntry, AppendEventsRequest
 from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_SUCCEEDED, Content, RunSpec
 from penstock.wire.status import failed_status, reason_of
+from tests.orchestrator.site import METADATA, kinds, open_all
+from tests.run_log.faulty_state import TENANT, FaultyState
 
 
 def two_steps(first: str = "echo", second: str = "echo", **fields: object) -> Plan:

@@ -4,9 +4,9 @@ import asyncio
 
 import grpc
 import pytest
-from tests.orchestrator.site import AGENTS
 
 from penstock.v1.run_pb2 import RUN_STATE_SUCCEEDED
+from tests.orchestrator.site import AGENTS
 
 
 async def test_a_run_whose_record_was_not_acknowledged_is_looked_for_and_driven(site):

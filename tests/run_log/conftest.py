@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+
 from tests.run_log.faulty_state import FaultyState, open_faulty_state
 
 

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from tests.run_log.faulty_state import TENANT, token
 
 from penstock.run_log.reader import LogReader
 from penstock.run_log.writer import LogWriter
@@ -12,6 +11,7 @@ from penstock.v1.run_event_pb2 import RunEvent, RunFinished, StepFinished
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_SIGNALS
 from penstock.v1.run_pb2 import RUN_STATE_SUCCEEDED
 from penstock.wire.errors import NotFound, Unavailable
+from tests.run_log.faulty_state import TENANT, token
 
 END = (
     RunEvent(step_id="main", attempt=1, step_finished=StepFinished(outcome=events.STEP_OUTCOME_SUCCEEDED)),

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from tests.run_log.faulty_state import TENANT, token
 
 from penstock.run_log.refusal import AppendRefused, LogStalled
 from penstock.run_log.writer import LogWriter, WriterSettings
 from penstock.v1 import run_log_pb2 as log
 from penstock.v1.run_event_pb2 import STEP_OUTCOME_SUCCEEDED, RunEvent, StepFinished
+from tests.run_log.faulty_state import TENANT, token
 
 KIB = 1024
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.state.house import House, open_house
 
 from penstock.state.settings import StateSettings
+from tests.state.house import House, open_house
 
 
 @pytest.fixture(params=["sqlite"])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import count
 
 from google.protobuf.duration_pb2 import Duration
-from tests.state.house import House
 
 from penstock.v1 import run_event_pb2 as ev
 from penstock.v1 import run_log_pb2 as pb
@@ -21,6 +20,7 @@ from penstock.v1.plan_pb2 import AgentStep, Plan, Step
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_pb2 import Content, OnBusy, RunSpec, RunState, Signal
 from penstock.v1.session_pb2 import MessageRole, SessionMessage
+from tests.state.house import House
 
 TENANT = "acme"
 OWNER = "orchestrator-1"

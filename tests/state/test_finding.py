@@ -8,14 +8,14 @@ import grpc
 import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from tests.state import entries as e
-from tests.state.house import House, error_of
 
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.event_pb2 import AcknowledgeRequest, PublishRequest, SubscribeRequest
 from penstock.v1.limit_pb2 import ReleaseRequest, ReserveRequest, SettleRequest, TakeRequest
 from penstock.v1.run_pb2 import RunState
 from penstock.wire.errors import InvalidArgument, Unimplemented
+from tests.state import entries as e
+from tests.state.house import House, error_of
 
 
 async def find(house: House, **conditions: object) -> list[str]:

@@ -1,13 +1,13 @@
 """What the log refuses, and what it answers to a repeat."""
 
 import pytest
-from tests.state import entries as e
-from tests.state.house import House, open_house
 
 from penstock.state.settings import StateSettings
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken, StepOutcome
 from penstock.v1.run_log_pb2 import AppendOutcome as Out
 from penstock.v1.run_pb2 import RunState, Usage
+from tests.state import entries as e
+from tests.state.house import House, open_house
 
 
 @pytest.fixture(autouse=True)

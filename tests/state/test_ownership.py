@@ -5,8 +5,6 @@ import asyncio
 import grpc
 import grpc.aio
 import pytest
-from tests.state import entries as e
-from tests.state.house import House, error_of, open_house
 
 from penstock.state.settings import StateSettings
 from penstock.v1.ownership_pb2 import ClaimReason, SendSignalRequest, SignalOutcome
@@ -14,6 +12,8 @@ from penstock.v1.run_log_pb2 import AppendOutcome
 from penstock.v1.run_pb2 import RunState, Signal
 from penstock.v1.session_pb2 import ReadMessagesRequest
 from penstock.wire.errors import FailedPrecondition, Unimplemented
+from tests.state import entries as e
+from tests.state.house import House, error_of, open_house
 
 
 async def test_a_claim_without_a_lease_is_refused(house: House) -> None:

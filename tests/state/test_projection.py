@@ -1,12 +1,11 @@
 """What the store reads out of a log while it is written."""
 
-from tests.state import entries as e
-from tests.state.house import House
-
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken, StepOutcome, StepStarted, Waiting
 from penstock.v1.run_pb2 import Content, RunState, Signal, Usage
 from penstock.v1.session_pb2 import MessageRole, ReadMessagesRequest, SessionMessage
+from tests.state import entries as e
+from tests.state.house import House
 
 
 async def test_a_run_gets_output_usage_and_times_from_its_events(house: House) -> None:

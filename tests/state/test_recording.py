@@ -1,12 +1,11 @@
 """Recording runs: create-or-get, and what a busy session means."""
 
-from tests.state import entries as e
-from tests.state.house import House
-
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_pb2 import Durability, OnBusy, RunState
 from penstock.v1.session_pb2 import ReadMessagesRequest, ReadSessionRequest
 from penstock.wire.status import reason_of
+from tests.state import entries as e
+from tests.state.house import House
 
 
 async def test_a_run_is_recorded_claimed_and_started_in_one_step(house: House) -> None:

@@ -7,12 +7,12 @@ import asyncio
 import grpc
 import grpc.aio
 import pytest
-from tests.state import entries as e
-from tests.state.house import House, error_of
 
 from penstock.v1 import session_pb2 as pb
 from penstock.v1.run_pb2 import RunState
 from penstock.wire.errors import InvalidArgument
+from tests.state import entries as e
+from tests.state.house import House, error_of
 
 
 async def append(house: House, *ids: str, session: str = "s", **more: object) -> pb.AppendMessagesResponse:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.state import entries as e
 
 from penstock.state.clock import StoreClock
 from penstock.state.open_store import open_store
@@ -18,6 +17,7 @@ from penstock.state.sqlite.database import Database, Transaction, open_database
 from penstock.state.sqlite.store import SqliteStore
 from penstock.v1.run_pb2 import Durability
 from penstock.wire.errors import ResourceExhausted
+from tests.state import entries as e
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
-from tests.state import entries as e
-from tests.state.house import error_of, open_house
 
 from penstock.state.settings import StateSettings
 from penstock.v1.run_log_pb2 import AppendOutcome
 from penstock.v1.run_pb2 import RunState
 from penstock.wire.errors import DataLoss, InvalidArgument
+from tests.state import entries as e
+from tests.state.house import error_of, open_house
 
 PROCESS = Path(__file__).with_name("appending_process.py")
 

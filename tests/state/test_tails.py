@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import grpc
 import grpc.aio
 import pytest
-from tests.state import entries as e
-from tests.state.house import House, error_of, open_house
 
 from penstock.state.settings import StateSettings
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_pb2 import RunState
 from penstock.wire.errors import DataLoss, InvalidArgument, NotFound
 from penstock.wire.status import from_status
+from tests.state import entries as e
+from tests.state.house import House, error_of, open_house
 
 LIFECYCLE, SIGNALS = pb.TailInclude.TAIL_INCLUDE_LIFECYCLE, pb.TailInclude.TAIL_INCLUDE_SIGNALS
 PLENTY = 1 << 20

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import grpc
 import grpc.aio
 import pytest
-from tests.state.entries import TENANT, seconds
-from tests.state.house import House, error_of
 
 from penstock.state.clock import StoreClock
 from penstock.v1 import state_pb2 as pb
 from penstock.wire.errors import InvalidArgument
+from tests.state.entries import TENANT, seconds
+from tests.state.house import House, error_of
 
 
 async def put(house: House, key: str, data: bytes = b"v", tenant: str = TENANT, **change: object) -> int:

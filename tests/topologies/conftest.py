@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from tests.topologies.mesh import Mesh
 
 from penstock.client import Client
+from tests.topologies.mesh import Mesh
 
 TOPOLOGIES = ("one process", "process per layer")
 

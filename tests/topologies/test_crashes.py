@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.topologies.mesh import ROOT, Mesh
 
 from penstock.client import RunState, Transcript, errors
 from penstock.v1 import run_event_pb2 as events
 from penstock.wire.status import from_status
+from tests.topologies.mesh import ROOT, Mesh
 
 NUMBERS = 150
 COUNTED = "".join(f"{number} " for number in range(NUMBERS))

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 import grpc.aio
-from tests.topologies.mesh import Mesh
 
 from penstock.client import Client, RunState
 from penstock.v1 import gateway_pb2 as pb
 from penstock.v1.gateway_pb2_grpc import GatewayServiceStub
 from penstock.v1.run_pb2 import Content, RunSpec
+from tests.topologies.mesh import Mesh
 
 RUNS = 200
 KIBIBYTES = 20_000

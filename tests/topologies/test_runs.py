@@ -4,11 +4,11 @@ import asyncio
 import json
 
 import pytest
-from tests.topologies.mesh import Mesh
 
 from penstock.client import Client, Content, RunState, errors
 from penstock.client.render import Transcript
 from penstock.v1 import run_event_pb2 as events
+from tests.topologies.mesh import Mesh
 
 
 def kinds(seen: list[events.RunEvent]) -> list[str]:

@@ -9,13 +9,13 @@ import grpc.aio
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Value
-from tests.topologies.mesh import Mesh
-from tests.topologies.probing import Answer, Ask, answer_of, ask
 
 from penstock.v1 import gateway_pb2 as pb
 from penstock.v1.gateway_pb2_grpc import GatewayServiceStub
 from penstock.v1.plan_pb2 import AgentStep, BranchStep, FanOutStep, Plan, Step, ToolStep, WaitStep, When, WorkflowStep
 from penstock.v1.run_pb2 import Content, Durability, RunSpec, Signal
+from tests.topologies.mesh import Mesh
+from tests.topologies.probing import Answer, Ask, answer_of, ask
 
 HELLO = [Content(text="hello")]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.wire.conftest import Wire
 
 from penstock.wire.around import around_client
 from penstock.wire.call import Call, Kind, Side
 from penstock.wire.errors import Unavailable
 from penstock.wire.prepared_channel import PreparedChannel
 from penstock.wire.preparing import prepare_calls, split
+from tests.wire.conftest import Wire
 
 
 class Seen:

@@ -1,8 +1,12 @@
 """Where a remote service is: the address a person writes, as the target gRPC understands."""
 
+import re
 from ipaddress import ip_address
 
 _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:")
+
+# Underscores are no part of the standard, but of the names that container engines give.
+_NAME = re.compile(r"[^\W.][\w-]*(\.[^\W.][\w-]*)*\.?")
 
 _HOW = (
     "write host:port, several ip:port with commas between, "
@@ -46,7 +50,7 @@ def _scheme_of_one(endpoint: str, address: str) -> str:
     try:
         version = ip_address(host[1:-1] if bracketed else host).version
     except ValueError:
-        if bracketed or not all(label and label.replace("-", "").isalnum() for label in host.split(".")):
+        if bracketed or not _NAME.fullmatch(host):
             raise _malformed(address, f"{host!r} is no host name or ip address") from None
         return "dns:"
     if bracketed != (version == 6):

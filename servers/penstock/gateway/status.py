@@ -1,6 +1,7 @@
 """How the layers are, as this gateway sees them."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from penstock.v1.gateway_pb2 import GetStatusResponse, LayerStatus
 from penstock.wire.rules.findings import shorten
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 # Trailing metadata of a health Check: a serialized penstock.v1.LayerStatus.
 STATUS_KEY: Final = "x-penstock-status-bin"
@@ -71,8 +74,10 @@ class MeshStatus:
             trailing = await call.trailing_metadata()
         except grpc.aio.AioRpcError as error:
             return LayerStatus(layer=target.layer, address=target.address, reason=_reason(error, self.timeout))
-        except Exception as error:  # one layer's oddity must not hide the others; the reason shows it
-            return LayerStatus(layer=target.layer, address=target.address, reason=f"{type(error).__name__}: {error}")
+        except Exception as error:  # one layer's oddity must not hide the others; its text is for the log alone
+            _LOGGER.warning("could not ask the %s layer for its status", target.layer, exc_info=error)
+            reason = f"{type(error).__name__}; the gateway's log says more"
+            return LayerStatus(layer=target.layer, address=target.address, reason=reason)
         status = _told(trailing)
         status.layer, status.address = target.layer, target.address
         status.serving = answer.status == HealthCheckResponse.SERVING

@@ -10,7 +10,7 @@ import grpc
 
 from penstock.interceptors.arrival import asker
 from penstock.wire.call import Call
-from penstock.wire.errors import Internal, InvalidArgument, PenstockError, Violation
+from penstock.wire.errors import Internal, InvalidArgument, PenstockError, Unavailable, Violation
 from penstock.wire.status import DETAILS_KEY, code_of, from_rpc_error, to_status, trailing_details
 
 _LOGGER: Final = logging.getLogger("penstock.errors")
@@ -49,6 +49,10 @@ def _translated(call: Call, error: BaseException) -> PenstockError:
     if isinstance(error, grpc.aio.AioRpcError):
         translated = from_rpc_error(error)
         explained = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+        if isinstance(translated, Unavailable) and not explained:
+            # The transport's own words name addresses, which are no business of the caller's.
+            _LOGGER.warning("%s: a layer is away: %s", call.method, error.details())
+            return Unavailable("a layer that this call needs can't be reached now; try again", reason="LAYER_AWAY")
         if explained or not isinstance(translated, Internal):
             return translated
         # A peer that does not map its faults may have put anything into the text.

@@ -1,8 +1,16 @@
 """What penstockd says once it serves: what is where, and what to try next."""
 
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
 from penstock.server.assemble import LAYERS, Mesh
 from penstock.server.config import Config
 from penstock.server.secrecy import without_secrets
+
+# The one that the penstock command uses where none is given.
+DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 
 
 def banner(config: Config, mesh: Mesh) -> str:
@@ -35,13 +43,25 @@ def banner(config: Config, mesh: Mesh) -> str:
 
 def _next(config: Config, mesh: Mesh) -> list[str]:
     address = str(mesh.address)
-    curl = f"buf curl --protocol grpc --http2-prior-knowledge http://{address}"
+    curl = f"{_command('buf')} curl --protocol grpc --http2-prior-knowledge http://{address}"
     if "gateway" not in config.hosted:
         return ["Try:", f"  {curl} --list-services"] if config.features["reflection"] else []
-    tries = [f'  penstock run "…" --address {address}', f"  penstock status --address {address}"]
+    where = "" if address == DEFAULT_ADDRESS else f" --address {address}"
+    agents = sorted(config.settings.executor.agents) if "executor" in config.hosted else []
+    which = f" --agent {agents[-1]}" if len(agents) > 1 else ""
+    penstock = _command("penstock")
+    tries = [f'  {penstock} run "…"{which}{where}', f"  {penstock} status{where}", f"  {penstock} --help"]
     if config.features["reflection"]:
         tries.append(f"  {curl} --list-services")
     return ["Try:", *tries, "Stop with Ctrl-C: runs in progress are finished first."]
+
+
+def _command(name: str) -> str:
+    """Returns how to call a command that came with this one: by name, or by path where the shell would not find it."""
+    beside = Path(sys.argv[0]).with_name(name)
+    if shutil.which(name) is not None or not beside.exists():
+        return name
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def _row(name: str, value: str) -> str:

@@ -11,7 +11,7 @@ Say = Callable[[str], None]
 async def drain(mesh: Mesh, seconds: float, say: Say) -> bool:
     """Turns callers away, then waits for what is in progress, at most so many seconds; tells whether all of it ended.
 
-    Health says NOT_SERVING first, so that balancers look elsewhere before anything is refused.
+    Health says NOT_SERVING first, so that balancers look elsewhere; who comes all the same is told to.
     """
     for readiness in mesh.readiness.values():
         readiness.drain()

@@ -1,6 +1,7 @@
 """Readiness: whether what a layer needs has answered lately."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Final
 import grpc
 
 from penstock.wire.errors import PenstockError
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 # Seconds between two rounds of checks, that one check may take, and for which a success counts.
 INTERVAL: Final = 1.0
@@ -126,8 +129,9 @@ class Readiness:
             detail, passed = error.message, False
         except grpc.aio.AioRpcError as error:
             detail, passed = f"{error.code().name}: {error.details()}", False
-        except Exception as error:  # whatever a check raises is its finding
-            detail, passed = f"{type(error).__name__}: {error}", False
+        except Exception as error:  # whatever a check raises is its finding; its text is for the log alone
+            _LOGGER.warning("check %s of the %s layer failed", check.name, self.layer, exc_info=error)
+            detail, passed = f"{type(error).__name__}; the server's log says more", False
         now = time.monotonic()
         self.findings[check.name] = Finding(passed, detail, now - started, now)
         if not passed:
