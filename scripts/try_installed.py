@@ -44,7 +44,8 @@ def main() -> None:
         try:
             give_up = time.monotonic() + 30
             while not ready.exists():
-                assert server.poll() is None and time.monotonic() < give_up, "penstockd did not start"
+                assert server.poll() is None, "penstockd ended at once"
+                assert time.monotonic() < give_up, "penstockd did not start in time"
                 time.sleep(0.05)
             asyncio.run(call(loads(ready.read_text())["listen"]))
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.executor.outcome import Failed, Lost, Outcome, Succeeded, Work, end_of, outcome_of, timed_out
+from penstock.executor.outcome import Failed, Lost, Succeeded, Work, end_of, outcome_of, timed_out
 from penstock.executor.stage import Stage
 from penstock.run_log.refusal import AppendRefused, LogStalled
 from penstock.run_log.run_writer import RunWriter
@@ -41,32 +41,64 @@ async def run_attempt(
     Raises:
         PenstockError: what came of the attempt is not known; Unavailable when the log did not answer.
     """
+    attempt = _Attempt(request, work, writer, limits)
     try:
-        outcome = await _supervise(work, writer, stage, limits, name=f"step {request.step_id} of {request.run_id}")
-        if not isinstance(outcome, Lost):
-            try:
-                return await _write_end(request, outcome, writer)
-            except (AppendRefused, LogStalled, PenstockError) as error:
-                outcome = Lost(error)
-        return _answer_lost(request, outcome.error)
+        ended = await attempt.supervise(stage)
     finally:
         writer.close()
+    return _answer_lost(request, ended.error) if isinstance(ended, Lost) else ended
 
 
-async def _supervise(work: Work, writer: RunWriter, stage: Stage, limits: Limits, name: str) -> Outcome:
-    task = stage.start(outcome_of(work, name, limits.request_id), name)
-    async with asyncio.TaskGroup() as group:
-        refused = group.create_task(writer.wait_refused(), name=f"{name}: refusal")
+class _Attempt:
+    """Does the work and writes its end in one task: so the last tokens and the end are one append.
+
+    working ──▶ ending     the end is on its way to the log; neither the time nor anyone can change it now
+       └──────▶ timed out  the work is stopped first, then its end is written
+    """
+
+    def __init__(self, request: executor_pb2.ExecuteRequest, work: Work, writer: RunWriter, limits: Limits) -> None:
+        self._request = request
+        self._work = work
+        self._writer = writer
+        self._limits = limits
+        self._name = f"step {request.step_id} of {request.run_id}"
+        self._ending = False
+        self._given_up = False
+
+    async def supervise(self, stage: Stage) -> executor_pb2.ExecuteResponse | Lost:
+        """Returns the answer, or why what came of the attempt is not known."""
+        task = stage.start(self._do(), self._name)
+        async with asyncio.TaskGroup() as group:
+            refused = group.create_task(self._writer.wait_refused(), name=f"{self._name}: refusal")
+            try:
+                await asyncio.wait({task, refused}, timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+                if self._ending and not task.done():
+                    await asyncio.wait({task})
+                if task.done():
+                    return task.result()
+                if refused.done():
+                    return Lost(refused.result())
+            finally:
+                self._given_up = not task.done()
+                refused.cancel()
+                await stage.stop(task)
+        return await self._write(timed_out(self._limits.seconds or 0.0, self._limits.request_id))
+
+    async def _do(self) -> executor_pb2.ExecuteResponse | Lost:
+        outcome = await outcome_of(self._work, self._name, self._limits.request_id)
+        if isinstance(outcome, Lost):
+            return outcome
+        if self._given_up:
+            # It swallowed its cancellation; nobody waits for it, and its end is written.
+            return Lost(TimeoutError(f"{self._name} was given up before it ended"))
+        self._ending = True
+        return await self._write(outcome)
+
+    async def _write(self, outcome: Succeeded | Failed) -> executor_pb2.ExecuteResponse | Lost:
         try:
-            await asyncio.wait({task, refused}, timeout=limits.seconds, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            if refused.done():
-                return Lost(refused.result())
-            return timed_out(limits.seconds or 0.0, limits.request_id)
-        finally:
-            refused.cancel()
-            await stage.stop(task)
+            return await _write_end(self._request, outcome, self._writer)
+        except (AppendRefused, LogStalled, PenstockError) as error:
+            return Lost(error)
 
 
 async def _write_end(

@@ -9,7 +9,7 @@ from typing import Final
 import grpc
 from google.rpc.status_pb2 import Status
 
-from penstock.executor.agent_error import AgentError
+from penstock.executor.agent_error import AgentError, ToolCallFailed
 from penstock.executor.transcript import MAX_PAYLOAD_BYTES, OutputTooLarge
 from penstock.run_log.refusal import AppendRefused, LogStalled
 from penstock.v1 import run_event_pb2
@@ -62,6 +62,11 @@ async def outcome_of(work: Work, name: str, request_id: str) -> Outcome:
     except AgentError as error:
         _LOGGER.info("%s failed in words of its own: %s", name, error, extra={"request_id": request_id})
         return Failed(_status(grpc.StatusCode.INTERNAL, error.message[:_LONGEST_TEXT], error.reason, request_id))
+    except ToolCallFailed as error:
+        if error.outcome == "unknown":
+            # The status says so, and by it nobody tries the step again: the tool may have had its effect.
+            return Failed(error.status)
+        return _agent_failed(name, request_id)
     except OutputTooLarge:
         text = f"the output is over {MAX_PAYLOAD_BYTES} bytes"
         return Failed(_status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OUTPUT_TOO_LARGE", request_id))
@@ -70,9 +75,7 @@ async def outcome_of(work: Work, name: str, request_id: str) -> Outcome:
     except BaseException as error:  # SystemExit too: it must not reach the event loop
         if isinstance(error, asyncio.CancelledError) and _being_cancelled():
             raise
-        _LOGGER.exception("%s failed", name, extra={"request_id": request_id})
-        text = f"the agent failed; the server's log has the details under request id {request_id}"
-        return Failed(_status(grpc.StatusCode.INTERNAL, text, "AGENT_FAILED", request_id))
+        return _agent_failed(name, request_id)
 
 
 def end_of(outcome: Succeeded | Failed) -> run_event_pb2.StepFinished:
@@ -80,6 +83,12 @@ def end_of(outcome: Succeeded | Failed) -> run_event_pb2.StepFinished:
     if isinstance(outcome, Failed):
         return run_event_pb2.StepFinished(outcome=run_event_pb2.STEP_OUTCOME_FAILED, error=outcome.error)
     return run_event_pb2.StepFinished(outcome=run_event_pb2.STEP_OUTCOME_SUCCEEDED, output=outcome.output)
+
+
+def _agent_failed(name: str, request_id: str) -> Failed:
+    _LOGGER.exception("%s failed", name, extra={"request_id": request_id})
+    text = f"the agent failed; the server's log has the details under request id {request_id}"
+    return Failed(_status(grpc.StatusCode.INTERNAL, text, "AGENT_FAILED", request_id))
 
 
 def timed_out(seconds: float, request_id: str) -> Failed:

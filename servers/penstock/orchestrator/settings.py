@@ -23,8 +23,5 @@ class OrchestratorSettings:
     executor_wait_seconds: float = 30.0
     """After a loss, time to wait for an executor that is ready, before the step fails."""
 
-    cancel_grace_seconds: float = 5.0
-    """Time for an executor's answer after its work was cancelled."""
-
     claim_batch: int = 16
     """Runs taken over in one go."""

@@ -117,8 +117,8 @@ class LogWriter:
         while True:
             await self._wake.wait()
             pause = last + self.settings.tick_seconds - loop.time()
-            if pause > 0:
-                await asyncio.sleep(pause)
+            # Even when idle, one turn of the loop for what is written in this one: an end follows its last token.
+            await asyncio.sleep(max(pause, 0))
             last = loop.time()
             entries = self._take()
             if entries:

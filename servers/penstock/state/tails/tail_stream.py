@@ -69,9 +69,9 @@ class TailStream:
         tail_id = opening.tail_id
         if tail_id in self._tails:
             raise InvalidArgument.of([("opens.tail_id", f"{tail_id} is in use; give each tail a number of its own")])
-        if len(self._tails) + len(self._failed) >= self._settings.max_tails:
-            raise ResourceExhausted(f"one stream follows at most {self._settings.max_tails} runs; open another")
         try:
+            if len(self._tails) >= self._settings.max_tails:
+                raise ResourceExhausted(f"one stream follows at most {self._settings.max_tails} runs; open another")
             violations = Violations()
             violations.id("opens.tenant", opening.tenant)
             violations.id("opens.run_id", opening.run_id)
