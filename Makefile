@@ -36,6 +36,10 @@ up: setup ## Serve on 127.0.0.1:50051 until Ctrl-C
 test: setup ## Run every test
 	$(BIN)/python -m pytest
 
+.PHONY: chaos
+chaos: setup ## Kill processes at random for some minutes (SEED=1 KILLS=20)
+	$(BIN)/python -m pytest -s tests/chaos --chaos-seed=$(or $(SEED),1) --chaos-kills=$(or $(KILLS),20)
+
 .PHONY: check
 check: lint types floors protos test wheel ## All that must hold before a change lands; this is what CI runs
 	@echo "all checks passed"
