@@ -98,7 +98,7 @@ async def test_a_full_disk_is_said_and_leaves_log_and_memory_in_step(database: D
     log = await store.runs.open_log(e.TENANT, "run-1")
     assert log is not None
     assert (await log.state()).last_sequence == result.last_sequence
-    piece = await log.read(0, lifecycle_only=False, max_bytes=1 << 30)
+    piece = await log.read(0, (await log.state()).last_sequence, lifecycle_only=False, max_bytes=1 << 30)
     assert [event.sequence for event in piece.events] == list(range(1, result.last_sequence + 1))
 
 

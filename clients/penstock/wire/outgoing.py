@@ -15,8 +15,8 @@ def client_context(call: Call) -> None:
     """Sends the current request's ids along, with a span of its own; keys that the caller set itself stay."""
     context = current_context()
     if context is not None:
-        given = {key for key, _ in call.metadata}
-        call.metadata.extend((key, value) for key, value in context.outgoing() if key not in given)
+        given = {key for key, _ in call.metadata} if call.metadata else ()
+        call.metadata.extend([pair for pair in context.outgoing() if pair[0] not in given])
 
 
 def client_deadline(call: Call) -> None:

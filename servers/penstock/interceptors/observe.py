@@ -73,13 +73,15 @@ def _log(call: Call, layer: str, usual: int, code: grpc.StatusCode, started: flo
         return
     who = asker(call)
     duration = round((time.perf_counter() - started) * 1000, 3)
-    LOGGER.log(
+    # Made by hand: `LOGGER.log` would search the stack for the line that logs, which is always this one.
+    record = LOGGER.makeRecord(
+        LOGGER.name,
         level,
+        __file__,
+        0,
         "%s.%s %s in %.1f ms",
-        call.service.rpartition(".")[2],
-        call.name,
-        code.name,
-        duration,
+        (call.service.rpartition(".")[2], call.name, code.name, duration),
+        None,
         extra={
             "method": call.method,
             "kind": call.kind.name.lower(),
@@ -93,3 +95,4 @@ def _log(call: Call, layer: str, usual: int, code: grpc.StatusCode, started: flo
             "trace_id": who.trace_id,
         },
     )
+    LOGGER.handle(record)

@@ -168,8 +168,11 @@ class RunLog(Protocol):
     async def run(self) -> Run:
         """Returns the run as it stands, without plan, input and output."""
 
-    async def read(self, after: int, *, lifecycle_only: bool, max_bytes: int) -> LogPiece:
-        """Returns the next events: at least one if there is one, and no more than fit into `max_bytes`."""
+    async def read(self, after: int, last: int, *, lifecycle_only: bool, max_bytes: int) -> LogPiece:
+        """Returns the next events: at least one if there is one, and no more than fit into `max_bytes`.
+
+        `last` is the newest sequence, as `state` told it: up to there the log has been read when all of it fitted.
+        """
 
     async def signals(self, after: int) -> Sequence[PendingSignal]:
         """Returns signals that are not taken in yet, with numbers above `after`."""

@@ -46,10 +46,8 @@ class SqliteRunLog:
         run.last_sequence = run.durable_sequence = last
         return run
 
-    async def read(self, after: int, *, lifecycle_only: bool, max_bytes: int) -> LogPiece:
+    async def read(self, after: int, last: int, *, lifecycle_only: bool, max_bytes: int) -> LogPiece:
         """See RunLog."""
-        # Asked first: what is committed after this is for the next time.
-        read_to = max(after, (await self.state()).last_sequence)
         events: list[RunEvent] = []
         size = 0
         sql = f"{_CHUNKS} {'AND lifecycle = 1' if lifecycle_only else ''} ORDER BY first, entry"
@@ -68,7 +66,7 @@ class SqliteRunLog:
                         return LogPiece(events, event.sequence, size)
         finally:
             rows.close()
-        return LogPiece(events, read_to, size)
+        return LogPiece(events, max(last, events[-1].sequence) if events else last, size)
 
     async def signals(self, after: int) -> Sequence[PendingSignal]:
         """See RunLog."""

@@ -47,7 +47,10 @@ class Tail:
             batch.run.CopyFrom(await self._log.run())
         if self._events and self.credit > 0 and self._after < state.last_sequence:
             piece = await self._log.read(
-                self._after, lifecycle_only=self._lifecycle_only, max_bytes=min(self.credit, max_bytes)
+                self._after,
+                state.last_sequence,
+                lifecycle_only=self._lifecycle_only,
+                max_bytes=min(self.credit, max_bytes),
             )
             batch.events.extend(piece.events)
             batch.used_bytes = piece.size
