@@ -44,7 +44,7 @@ AGENTS = {
     for name in (
         "words", "everything", "looks_around", "long", "too_long", "raises", "exits", "interrupts", "cancels_itself",
         "yields_wrong", "yields_surrogate", "outputs_nan", "explains", "waits", "stubborn", "streams_for_ever",
-        "floods", "calls", "calls_at_once", "calls_with_socket", "keeps_state",
+        "floods", "calls", "calls_at_once", "sends_slowly", "calls_with_socket", "keeps_state",
     )
 }  # fmt: skip
 

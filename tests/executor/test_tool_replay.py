@@ -9,6 +9,7 @@ from mesh import of_tools, wishes
 from penstock.v1 import executor_pb2 as executor
 from penstock.v1 import run_event_pb2 as events
 from penstock.v1.executor_pb2 import AgentWork, ToolWork
+from penstock.wire.status import reason_of
 
 CALLS = AgentWork(agent="calls")
 
@@ -55,6 +56,22 @@ async def test_a_claimed_call_that_acts_once_is_unknown_and_never_repeated(mesh)
     assert sample_effects.counts == {"send_slowly": 1}
     (result,) = await results_of(mesh, 2)
     assert (result.outcome, result.from_record) == (events.TOOL_OUTCOME_UNKNOWN, True)
+
+
+async def test_an_agent_that_lets_an_unknown_outcome_pass_fails_with_it(mesh):
+    """The step's error says so, by which no retry policy tries it again."""
+    await mesh.record("r1")
+    blunt = AgentWork(agent="sends_slowly")
+    async with asyncio.timeout(5):
+        ongoing = asyncio.ensure_future(mesh.execute(mesh.request("r1", blunt)))
+        await sample_effects.started.wait()
+        ongoing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ongoing
+    answer = await mesh.execute_next("r1", 2, blunt)
+    assert answer.outcome == executor.EXECUTE_OUTCOME_FAILED
+    assert reason_of(answer.error) == "TOOL_OUTCOME_UNKNOWN"
+    assert sample_effects.counts == {"send_slowly": 1}
 
 
 async def test_a_claimed_call_that_may_be_repeated_is_with_the_same_key(mesh):

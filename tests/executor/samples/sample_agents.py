@@ -173,6 +173,10 @@ async def calls_at_once(task: str, context: AgentContext) -> Items:
     yield repr(results)
 
 
+async def sends_slowly(task: str, context: AgentContext) -> Items:
+    yield str(await context.call_tool("send_slowly"))
+
+
 async def calls_with_socket(task: str, context: AgentContext) -> Items:
     try:
         await context.call_tool("echo", value=object())
