@@ -1,6 +1,6 @@
 """The smallest agent: gives back its task, word by word.
 
-penstockd --agent echo=examples.echo:echo
+penstockd --app-dir examples --agent echo=echo:echo
 """
 
 from collections.abc import AsyncGenerator

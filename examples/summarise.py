@@ -1,6 +1,6 @@
 """An agent without a model: it summarises its task, a text, by the sentences that say most.
 
-penstockd --agent summarise=examples.summarise:summarise --tool examples.text_tools:TOOLS
+penstockd --app-dir examples --agent summarise=summarise:summarise --tool text_tools:TOOLS
 """
 
 import asyncio
@@ -30,7 +30,7 @@ async def summarise(task: str, context: AgentContext) -> AsyncGenerator[str | Ag
     if not sentences:
         raise AgentError("the text holds no sentence", reason="EMPTY_TEXT")
 
-    yield Progress(f"ranking {len(sentences)} sentences", 0.3)
+    yield Progress(f"ranking {_count(len(sentences), 'sentence')}", 0.3)
     ranking = await context.call_tool("rank_sentences", sentences=sentences[:400])
     chosen = _choose(ranking["scores"])
 
@@ -48,10 +48,15 @@ async def summarise(task: str, context: AgentContext) -> AsyncGenerator[str | Ag
 
 def _introduction(chosen: int, ranked: int, total: int, words: int) -> str:
     ranked_of = f"; the first {ranked} were ranked" if ranked < total else ""
+    told = "the text's only sentence" if total == 1 else f"{chosen} of the text's {total} sentences"
     return (
-        f"An extractive summary: {chosen} of the text's {total} sentences ({words:,} words), word for word, chosen by "
+        f"An extractive summary: {told} ({_count(words, 'word')}), word for word, chosen by "
         f"TextRank{ranked_of}. No language model was used. "
     )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def _choose(scores: list[float]) -> list[int]:

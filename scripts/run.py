@@ -5,6 +5,7 @@ answer, prints the run's way, and stops the server again. TASK or FILE in the en
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,12 +25,17 @@ START_SECONDS = 30.0
 def main() -> int:
     """Returns the exit code of the run: 0 when it succeeded."""
     os.chdir(ROOT)
+    task, file = os.environ.get("TASK"), os.environ.get("FILE")
+    if task is not None and file is not None:
+        sys.exit("give TASK or FILE, not both: TASK is the text itself, FILE the path of one")
+    if file is not None and not Path(file).is_file():
+        sys.exit(f"FILE={file}: there is no such file")
     with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
         home = Path(directory)
         server = start(home)
         try:
             address = wait_until_ready(server, home)
-            return run(address)
+            return run(address, [f"--file={file or DEFAULT_FILE}"] if task is None else [task])
         except KeyboardInterrupt:
             return 130
         finally:
@@ -64,11 +70,9 @@ def wait_until_ready(server: "subprocess.Popen[bytes]", home: Path) -> str:
     return str(loads((home / "ready").read_text())["listen"])
 
 
-def run(address: str) -> int:
+def run(address: str, what: list[str]) -> int:
     """Sends the task as a user would, with the penstock command, and shows the way it went."""
     key = f"make-run-{os.getpid()}"
-    task, file = os.environ.get("TASK"), os.environ.get("FILE")
-    what = [task] if task else [f"--file={file or DEFAULT_FILE}"]
     code = penstock("run", *what, "--agent=summarise", f"--key={key}", f"--address={address}")
     if code in (0, 1):  # the run has ended, well or not; anything else never became one
         penstock("way", run_id_for("default", key), f"--address={address}")
@@ -77,8 +81,7 @@ def run(address: str) -> int:
 
 def penstock(*arguments: str) -> int:
     """Runs the penstock command before the user's eyes."""
-    shown = " ".join(f"'{word}'" if " " in word else word for word in arguments)
-    print(f"\n$ penstock {shown[:110]}{'…' if len(shown) > 110 else ''}", flush=True)
+    print(f"\n$ penstock {shlex.join(arguments)}", flush=True)
     return subprocess.run([str(BIN / "penstock"), *arguments], check=False).returncode
 
 

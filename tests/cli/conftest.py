@@ -33,7 +33,9 @@ def penstock(address: str) -> Run:
     """Runs a command against the mesh, and returns what it printed and how it ended."""
 
     def run(*arguments: str, stdin: str | bytes | None = None, **environment: str) -> Result:
-        return CliRunner().invoke(app, arguments, input=stdin, env={"PENSTOCK_ADDRESS": address, **environment})
+        return CliRunner().invoke(
+            app, arguments, input=stdin, env={"PENSTOCK_ADDRESS": address, "COLUMNS": "", **environment}
+        )
 
     return run
 

@@ -79,3 +79,31 @@ def test_the_way_of_a_run_that_still_goes_is_told_as_far_as_it_went(penstock: Ru
     text = penstock("way", going).stdout
     assert f"Run {going} RUNNING" in text
     penstock("cancel", going)
+
+
+def test_the_way_of_a_run_that_failed_tells_the_error_its_reason_and_its_request(penstock: Run) -> None:
+    """Whole, and once."""
+    failed = penstock("run", "x", "--agent", "broken", "--detach").stdout.strip()
+    penstock("attach", failed)
+    error = json.loads(penstock("get", failed, "--json").stdout)["error"]
+    text = penstock("way", failed).stdout
+    assert text.count(error["message"]) == 1
+    for told in ("  reason   ", "  request  req-"):
+        assert told in text
+
+
+def test_the_way_of_a_run_is_one_json_object_for_programs(penstock: Run, finished: str) -> None:
+    """The run, and its log as `attach` prints it."""
+    way = json.loads(penstock("way", finished, "--json").stdout)
+    assert way["run"] == json.loads(penstock("get", finished, "--json").stdout)
+    log = penstock("attach", finished, "--json").stdout.splitlines()
+    assert way["events"] == [json.loads(event) for event in log]
+
+
+def test_runs_on_a_narrow_screen_keep_whole_ids_and_sessions(penstock: Run) -> None:
+    """The numbers make room."""
+    run_id = penstock("run", "3", "--agent", "count", "--session", "tuesday-morning", "--detach").stdout.strip()
+    listed = penstock("runs", "--session", "tuesday-morning", COLUMNS="80").stdout.splitlines()
+    assert max(map(len, listed)) <= 80
+    assert listed[1].startswith(f"{run_id} ")
+    assert listed[1].endswith(" tuesday-morning")

@@ -39,15 +39,17 @@ def test_json_prints_the_whole_log_one_event_a_line(penstock: Run) -> None:
     assert events[-1]["run_finished"]["state"] == "RUN_STATE_SUCCEEDED"
 
 
-def test_a_run_that_fails_exits_with_1_and_says_which_request_finds_the_cause(penstock: Run) -> None:
-    """What it had said stays on stdout."""
+def test_a_run_that_fails_exits_with_1_and_says_which_request_finds_the_cause(penstock: Run, address: str) -> None:
+    """What it had said stays on stdout, and the sentence is said once."""
     result = penstock("run", "x", "--agent", "broken")
     assert result.exit_code == 1
     assert result.stdout == "so \n"
     assert "FAILED" in result.stderr
     assert "  request  req-" in result.stderr
     assert "secret" not in result.output
-    assert f"penstock way {run_id_in(result.stderr)}" in result.stderr
+    assert f"`penstock way {run_id_in(result.stderr)} --address {address}`" in result.stderr
+    sentence = next(line for line in result.stderr.splitlines() if line.startswith("error:")).removeprefix("error: ")
+    assert result.stderr.count(sentence) == 1
 
 
 def test_an_output_that_was_not_said_is_printed_all_the_same(penstock: Run) -> None:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.cli.amounts import for_people, seconds_in
-from penstock.cli.mesh_text import layers_text
-from penstock.cli.table import columns_of, table
-from penstock.v1.gateway_pb2 import LayerStatus
+from penstock.cli.mesh_text import layers_text, names_table, status_text
+from penstock.cli.table import columns_of, cut_at_word, table, wrapped
+from penstock.v1.gateway_pb2 import CheckStatus, GetStatusResponse, LayerStatus
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z", "M"]), max_size=12)
 
@@ -52,3 +52,47 @@ def test_why_a_layer_does_not_serve_is_told_below_the_table() -> None:
     text = layers_text([LayerStatus(layer="state", serving=True, address="in-process"), away], "  ")
     assert text.splitlines()[-2].split() == ["tools", "NOT", "SERVING", "10.0.0.1:50054", "-", "-"]
     assert text.splitlines()[-1] == "  tools: connection refused"
+
+
+def test_a_failed_check_that_is_the_layers_reason_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the reason leaves out is told too."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    checks = [CheckStatus(name="state", detail="can't be reached"), CheckStatus(name="disk", detail="is full")]
+    executor = LayerStatus(layer="executor", reason="state: can't be reached", checks=checks)
+    lines = status_text(GetStatusResponse(layers=[executor])).splitlines()
+    assert lines[-2:] == ["executor: state: can't be reached", "executor: check disk did not pass: is full"]
+
+
+def test_a_long_reason_is_wrapped_at_word_ends_and_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is cut, however narrow the screen."""
+    monkeypatch.setenv("COLUMNS", "60")
+    reason = "connection refused by the host " * 30
+    below = layers_text([LayerStatus(layer="tools", reason=reason)]).split("\n", 2)[2]
+    assert max(map(len, below.splitlines())) <= 60
+    assert below.split() == f"tools: {reason}".split()
+
+
+@pytest.mark.parametrize(("columns", "most"), [("", 120), ("60", 60)])
+def test_a_long_description_is_cut_at_a_word_end(monkeypatch: pytest.MonkeyPatch, columns: str, most: int) -> None:
+    """Also where no terminal is, so that no row is a paragraph."""
+    monkeypatch.setenv("COLUMNS", columns)
+    row = names_table([("search", "finds passages " * 30)], "tools").splitlines()[1]
+    assert most - 12 <= len(row) <= most
+    assert row.endswith((" finds…", " passages…"))
+
+
+@given(st.text("ab \u65e5", max_size=40), st.integers(2, 30))
+def test_a_cut_text_keeps_whole_words_within_the_width(words: str, width: int) -> None:
+    """Only a first word that is too long by itself is cut."""
+    text = " ".join(words.split())
+    cut = cut_at_word(text, width)
+    assert columns_of(cut) <= width
+    if cut != text:
+        kept = cut.removesuffix("…")
+        assert text.startswith(kept)
+        assert " " not in kept or text[len(kept)] == " "
+
+
+def test_wrapping_leaves_ids_and_commands_in_one_piece() -> None:
+    """They are there to be copied."""
+    assert wrapped("try run-abcdef-ghijkl now", 10, "  ").split() == ["try", "run-abcdef-ghijkl", "now"]

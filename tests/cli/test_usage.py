@@ -53,6 +53,7 @@ def test_each_command_explains_itself(command: str) -> None:
         (["run", "x", "--label", "novalue"], "not of the form K=V"),
         (["run", "x", "--label", "a=1", "--label", "a=2"], "given twice"),
         (["run", "x", "--on-busy", "wait"], "'enqueue', 'reject', 'interrupt'"),
+        (["run", "x", "--agent", "a", "--on-busy", "enqueue"], "needs --session"),
         (["run", "--file", "/no/such/file"], "No such file"),
         (["run", "x", "--address", "nowhere"], "write host:port"),
         (["get", "x", "--address", "nowhere"], "write host:port"),
@@ -111,7 +112,13 @@ def test_where_nothing_answers_every_command_exits_with_3_and_says_what_to_do(ar
     result = CliRunner().invoke(app, [*arguments, "--address", "127.0.0.1:1"])
     assert result.exit_code == 3
     assert result.stdout == ""
-    for told in ("nothing answers at 127.0.0.1:1", "  request  req-", "make up", "--address HOST:PORT"):
+    for told in (
+        "nothing answers at 127.0.0.1:1",
+        "  request  req-",
+        "`penstockd`",
+        "in a checkout: `make up`",
+        "--address HOST",
+    ):
         assert told in result.stderr
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from penstock.cli.terminal import line, printable
 from penstock.cli.view import View
 from penstock.client import Run, RunEvent, Transcript
-from penstock.v1.run_event_pb2 import Rewind, StepFinished, StepStarted, Token, TurnFinished
+from penstock.v1.run_event_pb2 import Rewind, RunFinished, StepFinished, StepStarted, Token, TurnFinished
 from penstock.v1.run_pb2 import Content
 
 
@@ -59,6 +59,18 @@ def test_an_output_that_differs_from_what_was_said_is_printed_too(capsys: pytest
     printed = capsys.readouterr()
     assert printed.out == "as a list:\n[1]\n"
     assert "the output, which is not what was said above" in printed.err
+
+
+@pytest.mark.parametrize(("ends_with", "times"), [("it broke", 0), ("out of time", 1)])
+def test_a_failed_steps_sentence_is_left_to_the_runs_error_if_it_is_the_same(
+    capsys: pytest.CaptureFixture[str], ends_with: str, times: int
+) -> None:
+    """Which is printed below, with its reason and its request."""
+    shown(
+        RunEvent(attempt=1, step_finished=StepFinished(error=Status(message="it broke"))),
+        RunEvent(run_finished=RunFinished(error=Status(message=ends_with))),
+    )
+    assert capsys.readouterr().err.count("step main: it broke") == times
 
 
 @given(st.text())

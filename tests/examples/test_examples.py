@@ -67,6 +67,13 @@ async def test_a_text_of_a_mebibyte_is_summarised_and_says_what_was_read(play):
     assert "Only the first 150,000 of its 1,048,576 characters were read." in said
 
 
+async def test_one_sentence_is_told_in_the_singular(play):
+    """As is one word."""
+    log = await play("summarise", "Hello.")
+    assert "the text's only sentence (1 word), word for word" in text_of(log)
+    assert "ranking 1 sentence" in [event.progress.message for event in log]
+
+
 async def test_a_blank_text_is_refused_in_words(play):
     """There is nothing to summarise."""
     end = (await play("summarise", "  \n "))[-1].step_finished

@@ -18,7 +18,7 @@ def test_agents_are_loaded_by_name():
     [
         ("a b", "sample_agents:words", "the name must be 1 to 128 characters"),
         ("a", "sample_agents", 'name it as "module:attr"'),
-        ("a", "no_such_module:x", "is its directory on the import path?"),
+        ("a", "no_such_module:x", "is its directory on the import path (--app-dir)?"),
         ("a", "sample_agents:no_such", "is the name after the colon right?"),
         ("a", "sample_agents:one_answer", "it is a coroutine function, which answers once, not an async generator"),
         ("a", "sample_agents:not_async", "it is a generator function without async"),

@@ -55,7 +55,7 @@ async def test_an_object_gives_the_methods_that_are_declared(tools):
     [
         ("sample_tools", 'write it as "module:attr"'),
         ("sample tools:repeat", 'write it as "module:attr"'),
-        ("no_such_module:repeat", "No module named 'no_such_module'; is its directory on the import path?"),
+        ("no_such_module:repeat", "No module named 'no_such_module'; is its directory on the import path (--app-dir)?"),
         ("sample_tools:no_such", "has no attribute 'no_such'; is the name after the colon right?"),
         ("sample_tools:ALL_OF", "is the name after the colon right?"),
         ("sample_tools:takes_anything", "'args' takes any number of arguments"),

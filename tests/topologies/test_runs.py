@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from penstock.client import Client, Content, RunState, errors
+from penstock.client import Client, Content, RunState, error_of, errors
 from penstock.client.render import Transcript
 from penstock.v1 import run_event_pb2 as events
+from penstock.wire.status import reason_of
 from tests.topologies.mesh import Mesh
 
 
@@ -159,18 +160,12 @@ async def test_a_failing_agent_is_an_answer_and_not_an_error(client: Client, mes
     """The run FAILED with a fixed text and the request id; the exception's text is in the log only."""
     run = await client.execute_run("go", agent="fails")
     assert run.state == RunState.RUN_STATE_FAILED
-    error = errors_of(run)
+    error = error_of(run)
+    assert error is not None
     assert error.reason == "AGENT_FAILED"
     assert error.metadata["request_id"] in run.error.message
     assert "secret-4711" not in str(run)
     assert "secret-4711" in mesh.host_of("executor").log.read_text()
-
-
-def errors_of(run: object) -> errors.PenstockError:
-    """Returns a run's error as one of the tree."""
-    from penstock.wire.status import from_status
-
-    return from_status(run.error)  # type: ignore[attr-defined]  # a Run
 
 
 async def test_an_agent_that_exits_ends_its_run_only(client: Client) -> None:
@@ -250,14 +245,14 @@ async def test_a_runs_deadline_ends_it(client: Client) -> None:
     """A run that is still going at its deadline ends FAILED, and says so."""
     run = await client.execute_run("forever", agent="endless", timeout=0.3)
     assert run.state == RunState.RUN_STATE_FAILED
-    assert errors_of(run).reason == "RUN_DEADLINE"
+    assert reason_of(run.error) == "RUN_DEADLINE"
 
 
 async def test_a_steps_timeout_ends_the_step(client: Client) -> None:
     """A step that takes longer than it may fails with DEADLINE_EXCEEDED."""
     plan = {"steps": [{"step_id": "s", "agent": {"agent": "endless"}, "timeout": "0.2s"}]}
     run = await client.execute_run("go", plan=plan)
-    assert errors_of(run).reason == "STEP_TIMEOUT"
+    assert reason_of(run.error) == "STEP_TIMEOUT"
 
 
 async def test_the_deadline_of_a_call_bounds_only_the_waiting(client: Client) -> None:

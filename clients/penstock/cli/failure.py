@@ -13,12 +13,12 @@ from penstock.wire.errors import PenstockError
 
 def explain(error: PenstockError, address: str, cursor: Cursor | None = None) -> None:
     """Prints a failure to stderr; `cursor` is where the reading of a run had come to, if one was being read."""
-    print(styled("error:", "31", sys.stderr), printable(error.message), file=sys.stderr)
-    print(f"  reason   {error.reason}", file=sys.stderr)
-    if request_id := error.metadata.get("request_id"):
-        print(f"  request  {printable(request_id)}", file=sys.stderr)
-    if advice := _advice(error, address, cursor):
-        print(f"  try      {line(advice, 400)}", file=sys.stderr)
+    _print(error, _advice(error, address, cursor))
+
+
+def explain_end(run_id: str, error: PenstockError, address: str) -> None:
+    """Says on stderr why a run did not succeed, and which request finds the cause in the log."""
+    _print(error, f"`penstock way {run_id}{at(address)}` shows how far it came")
 
 
 def attach_command(run_id: str, address: str, cursor: Cursor | None = None) -> str:
@@ -33,13 +33,24 @@ def at(address: str) -> str:
     return "" if address == DEFAULT_ADDRESS else f" --address {quote(address)}"
 
 
+def _print(error: PenstockError, advice: str) -> None:
+    print(styled("error:", "31", sys.stderr), printable(error.message) or "no reason was given", file=sys.stderr)
+    print(f"  reason   {error.reason}", file=sys.stderr)
+    if request_id := error.metadata.get("request_id"):
+        print(f"  request  {printable(request_id)}", file=sys.stderr)
+    if advice:
+        print(f"  try      {line(advice, None)}", file=sys.stderr)
+
+
 def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
     run_id = error.metadata.get("run_id", "")
     match error:
         case errors.Unavailable() if cursor is not None and run_id:
             return f"the run goes on without you; `{attach_command(run_id, address, cursor)}`"
         case errors.Unavailable(reason=reason) if reason == UNREACHABLE:
-            return "start a mesh with `make up`, or say where one is with --address HOST:PORT"
+            return (
+                "start a mesh with `penstockd` (in a checkout: `make up`), or say where one is with --address HOST:PORT"
+            )
         case errors.Unavailable():
             return f"again in {error.retry_after or 1:g} s; `penstock status{at(address)}` tells which layer is away"
         case errors.OverLimit():

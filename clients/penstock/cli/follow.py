@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from penstock.cli.ask import client_at
 from penstock.cli.exits import Exit
-from penstock.cli.failure import at, attach_command, explain
+from penstock.cli.failure import at, attach_command, explain, explain_end
 from penstock.cli.json_line import print_json
 from penstock.cli.run_text import state_name
 from penstock.cli.terminal import note
-from penstock.cli.view import View, print_run_error, summary
+from penstock.cli.view import View, summary
 from penstock.client import Client, PenstockError, RunEvent, RunState, RunStream, Transcript
+from penstock.wire.status import from_status
 
 Opening = Callable[[Client], Awaitable[RunStream]]
 
@@ -67,7 +68,7 @@ class Follower:
         note(summary(self._stream.run, self._last, self._transcript.tokens, self._after))
         if _succeeded(self._last.run_finished.state):
             return Exit.OK
-        print_run_error(self._stream.run_id, self._last)
+        explain_end(self._stream.run_id, from_status(self._last.run_finished.error), self._address)
         return Exit.RUN_NOT_SUCCEEDED
 
     def _end_view(self) -> None:

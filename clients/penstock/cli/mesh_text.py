@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 
 from penstock.cli.amounts import of_duration
-from penstock.cli.table import screen_width, table
+from penstock.cli.table import GAP, USUAL_WIDTH, columns_of, cut_at_word, screen_width, table, wrapped
 from penstock.cli.terminal import line
-from penstock.v1.gateway_pb2 import GetStatusResponse, LayerStatus
+from penstock.v1.gateway_pb2 import CheckStatus, GetStatusResponse, LayerStatus
 
 
 def status_text(status: GetStatusResponse) -> str:
-    """Writes the mesh's condition: a line on the service, a table of layers, and the checks that did not pass."""
+    """Writes the mesh's condition: a line on the service, a table of layers, and what failed, once."""
     who = " ".join(line(part) for part in (status.service_name, status.environment, status.version) if part)
     failed = [
-        f"{layer.layer}: check {line(check.name)} did not pass: {line(check.detail, 400)}"
+        wrapped(f"{layer.layer}: check {line(check.name)} did not pass: {line(check.detail, None)}", screen_width())
         for layer in status.layers
         for check in layer.checks
-        if not check.passed
+        if not check.passed and not _told(check, layer)
     ]
-    flags = [f"flags on: {', '.join(status.feature_flags)}"] if status.feature_flags else []
+    flags = [wrapped(f"flags on: {', '.join(status.feature_flags)}", screen_width())] if status.feature_flags else []
     return "\n".join([who, layers_text(status.layers), *flags, *failed])
 
 
@@ -35,12 +35,21 @@ def layers_text(layers: Sequence[LayerStatus], indent: str = "") -> str:
     ]
     laid_out = table(("LAYER", "CONDITION", "WHERE", "LATENCY", "INSTANCE"), rows, screen_width(), indent)
     # Below the table, where no screen is too narrow for it.
-    return "\n".join(
-        [laid_out, *(f"{indent}{layer.layer}: {line(layer.reason, 400)}" for layer in layers if layer.reason)]
-    )
+    reasons = [f"{layer.layer}: {line(layer.reason, None)}" for layer in layers if layer.reason]
+    return "\n".join([laid_out, *(wrapped(reason, screen_width(), indent) for reason in reasons)])
 
 
 def names_table(entries: Sequence[tuple[str, str]], things: str) -> str:
     """Lays out names and what they stand for."""
-    rows = [(line(name), line(description, 400)) for name, description in entries]
-    return table(("NAME", "WHAT IT DOES"), rows, screen_width()) if rows else f"no {things}"
+    if not entries:
+        return f"no {things}"
+    width = screen_width()
+    names = [line(name) for name, _ in entries]
+    room = max((width or USUAL_WIDTH) - max(map(columns_of, ("NAME", *names))) - len(GAP), 1)
+    rows = [(name, cut_at_word(line(what, None), room)) for name, (_, what) in zip(names, entries, strict=True)]
+    return table(("NAME", "WHAT IT DOES"), rows, width)
+
+
+def _told(check: CheckStatus, layer: LayerStatus) -> bool:
+    # A layer's reason is mostly made of its failed checks.
+    return (check.detail or check.name) in layer.reason

@@ -40,7 +40,7 @@ def run(
     plan: Annotated[Path | None, typer.Option(help="A plan of steps, in YAML or JSON.", dir_okay=False)] = None,
     workflow: Annotated[str | None, typer.Option(help="A workflow that the server knows.")] = None,
     session: Annotated[str, typer.Option(help="The conversation to continue, or to begin.")] = "",
-    on_busy: Annotated[OnBusy | None, typer.Option(help="What to do while the session has another run.")] = None,
+    on_busy: Annotated[OnBusy | None, typer.Option(help="What to do while the --session has another run.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Time for the run, such as 30s, 5m or 2h.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A mark of your own; may be repeated.", metavar="K=V")] = None,
     key: Annotated[str, typer.Option(help="Makes the command safe to repeat: the same key is the same run.")] = "",
@@ -59,6 +59,8 @@ def run(
 
     if sum(target is not None for target in (agent, plan, workflow)) > 1:
         raise typer.BadParameter("give one of --agent, --plan and --workflow")
+    if on_busy and not session:
+        raise typer.BadParameter("it needs --session: a run without one has nobody to wait for", param_hint="--on-busy")
     parts = input_parts(task, file)
     options: RunOptions = {
         "agent": agent or "",

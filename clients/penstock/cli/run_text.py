@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from penstock.cli.amounts import count, for_people, local_time, seconds_between
-from penstock.cli.table import screen_width, table
+from penstock.cli.table import columns_of, screen_width, table
 from penstock.cli.terminal import line, printable
 from penstock.cli.view import text_of
 from penstock.client import Run, RunState
@@ -17,13 +17,27 @@ def state_name(state: RunState) -> str:
 
 
 def runs_table(runs: Sequence[Run]) -> str:
-    """Lays out runs, one a line."""
-    head = ("RUN", "STATE", "CREATED", "TOOK", "EVENTS", "SESSION")
-    rows = [
-        (r.run_id, state_name(r.state), local_time(r.create_time), took(r), f"{r.last_sequence:,}", line(r.session_id))
-        for r in runs
-    ]
-    return table(head, rows, screen_width())
+    """Lays out runs, one a line; a narrow screen gets a shorter time and no numbers, and the ids stay whole."""
+    width = screen_width()
+    laid_out = _runs_table(runs, narrow=False)
+    if width is None or max(map(columns_of, laid_out.splitlines())) <= width:
+        return laid_out
+    return _runs_table(runs, width, narrow=True)
+
+
+def _runs_table(runs: Sequence[Run], width: int | None = None, *, narrow: bool) -> str:
+    columns = {
+        "RUN": [run.run_id for run in runs],
+        "STATE": [state_name(run.state) for run in runs],
+        # The year and the zone go, and the seconds.
+        "CREATED": [local_time(run.create_time)[slice(5, 16) if narrow else slice(None)] for run in runs],
+        "TOOK": [took(run) for run in runs],
+        "EVENTS": [f"{run.last_sequence:,}" for run in runs],
+        "SESSION": [line(run.session_id) for run in runs],
+    }
+    if narrow:
+        del columns["TOOK"], columns["EVENTS"]
+    return table(tuple(columns), list(zip(*columns.values(), strict=True)), width)
 
 
 def run_text(run: Run) -> str:
@@ -44,7 +58,7 @@ def run_text(run: Run) -> str:
     if run.HasField("error"):
         error = from_status(run.error)
         facts += [
-            ("error", f"{line(error.message, 400)} ({error.reason})"),
+            ("error", f"{line(error.message, None)} ({error.reason})"),
             ("request", line(error.metadata.get("request_id", ""))),
         ]
     sheet = "\n".join(f"{name:<9}{value}" for name, value in facts if value)
@@ -61,4 +75,4 @@ def usage_text(usage: Usage) -> str:
     if not usage.model_requests and not usage.input_tokens and not usage.output_tokens:
         return ""
     requests = count(usage.model_requests, "model request")
-    return f"{requests}, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+    return f"{requests}, {count(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out"

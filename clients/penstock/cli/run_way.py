@@ -43,10 +43,12 @@ class RunWay:
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
     calls: dict[tuple[str, int, str], Call] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
+    log: list[RunEvent] = field(default_factory=list)
     transcript: Transcript = field(default_factory=Transcript)
 
     def take(self, event: RunEvent) -> None:
         """Takes in the next event of the log."""
+        self.log.append(event)
         kind = event.WhichOneof("event") or "unknown"
         self.events[kind] += 1
         self.transcript.consume(event)

@@ -1,11 +1,15 @@
 """Tables of text, without frames, that fit the terminal and stay whole where there is none."""
 
+import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from unicodedata import combining, east_asian_width
 
 GAP = "  "
+# Of a line where nothing tells the width: wide enough for sentences, and no burden in a file.
+USUAL_WIDTH = 120
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, indent: str = "") -> str:
@@ -15,8 +19,35 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None 
 
 
 def screen_width() -> int | None:
-    """Returns how many columns stdout has; None when it is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    """Returns how many columns stdout has; None when it is no terminal and COLUMNS doesn't say."""
+    if sys.stdout.isatty():
+        return shutil.get_terminal_size().columns
+    said = os.environ.get("COLUMNS", "")
+    return int(said) or None if said.isdecimal() else None
+
+
+def wrapped(text: str, width: int | None, indent: str = "") -> str:
+    """Breaks a line at word ends where the width asks for it (None: never); a long word, as an id is, stays whole."""
+    if width is None:
+        return indent + text
+    # Two columns more tell the further lines from the next text.
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + GAP,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def cut_at_word(text: str, width: int) -> str:
+    """Cuts a line with `…` at the last word end within the width; a first word that is longer is cut itself."""
+    if columns_of(text) <= width:
+        return text
+    cut = _cut(text, width)[:-1]
+    at_word = cut if text[len(cut)].isspace() else cut.rpartition(" ")[0]
+    return (at_word.rstrip() or cut) + "…"
 
 
 def columns_of(text: str) -> int:

@@ -12,10 +12,10 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def line(text: str, limit: int = 100) -> str:
-    """Returns the text as one printable line of at most so many characters."""
+def line(text: str, limit: int | None = 100) -> str:
+    """Returns the text as one printable line of at most so many characters (None: all of them)."""
     flat = printable(" ".join(text.split()))
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
 
 
 def styled(text: str, code: str, stream: TextIO) -> str:

@@ -8,7 +8,6 @@ from penstock.cli.terminal import line, note, printable, styled
 from penstock.client.render import Anew, Shown, Transcript
 from penstock.v1.run_event_pb2 import RunEvent, StepOutcome, ToolOutcome, ToolResult
 from penstock.v1.run_pb2 import Content, Run, RunState
-from penstock.wire.status import from_status
 
 
 class View:
@@ -26,6 +25,7 @@ class View:
         self._seen_whole: set[str] = set()
         self._tools: dict[str, str] = {}
         self._kept = ""
+        self._failure: tuple[str, str] | None = None
         self._out_open = False
         self._err_open = False
 
@@ -38,6 +38,7 @@ class View:
 
     def show(self, event: RunEvent) -> None:
         """Prints one event."""
+        self._say_failure(event)
         shown = self._transcript.consume(event)
         if event.HasField("step_started") and event.attempt <= 1:
             self._seen_whole.add(event.step_id)
@@ -51,10 +52,20 @@ class View:
             self._output(event)
 
     def end(self) -> None:
-        """Closes the line that is still open on stdout."""
+        """Says what was held back, and closes the line that is still open on stdout."""
+        self._say_failure(None)
         self._close_err()
         self._write_kept()
         self._close_out()
+
+    def _say_failure(self, after: RunEvent | None) -> None:
+        # A run that fails ends with its step's error, in the very next event: its sentence is told there, once.
+        if self._failure is not None:
+            (step_id, why), self._failure = self._failure, None
+            if after is None or after.run_finished.error.message != why:
+                self._note(f"✗ step {step_id}: {line(why, None)}")
+            elif self._many_steps:
+                self._note(f"✗ step {step_id}")
 
     def _text(self, shown: Shown) -> None:
         if shown.reasoning or shown.step_id != self._answer_step:
@@ -104,7 +115,7 @@ class View:
             case "signal" if event.signal.signal.HasField("cancel"):
                 return f"■ is being cancelled: {line(event.signal.signal.cancel.reason) or 'no reason given'}"
             case "step_finished" if event.step_finished.HasField("error"):
-                return f"✗ step {event.step_id}: {line(event.step_finished.error.message)}"
+                self._failure = event.step_id, event.step_finished.error.message
         return ""
 
     def _note(self, text: str) -> None:
@@ -153,13 +164,3 @@ def summary(run: Run, last: RunEvent, tokens: int, after: int = 0) -> str:
     seconds = for_people(seconds_between(run.create_time, last.time))
     said = count(tokens, "token") + (f" after event {after}" if after else "")
     return f"{run.run_id} {state} · {count(last.sequence, 'event')} · {said} · {seconds}"
-
-
-def print_run_error(run_id: str, last: RunEvent) -> None:
-    """Says on stderr why a run did not succeed, and which request finds the cause in the log."""
-    error = from_status(last.run_finished.error)
-    print(styled("error:", "31", sys.stderr), printable(error.message) or "no reason was given", file=sys.stderr)
-    print(f"  reason   {error.reason}", file=sys.stderr)
-    if request_id := error.metadata.get("request_id"):
-        print(f"  request  {printable(request_id)}", file=sys.stderr)
-    print(f"  try      `penstock way {run_id}` shows how far it came", file=sys.stderr)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from penstock.cli.options import DEFAULT_ADDRESS, Address, RunId
+from penstock.cli.options import DEFAULT_ADDRESS, Address, AsJson, RunId
 
 if TYPE_CHECKING:
     from penstock.cli.run_way import RunWay
@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from penstock.v1.gateway_pb2 import GetStatusResponse
 
 
-def way(run_id: RunId, address: Address = DEFAULT_ADDRESS) -> None:
+def way(run_id: RunId, as_json: AsJson = False, address: Address = DEFAULT_ADDRESS) -> None:
     """Show the way a run went: layers, steps, tool calls, events and durations, from its log."""
     from penstock.cli.ask import ask
+    from penstock.cli.json_line import print_json_object
     from penstock.cli.run_way import read_way
     from penstock.cli.way_text import way_text
+
+    async def log(client: "Client") -> "RunWay":
+        return await read_way(client, run_id)
 
     async def both(client: "Client") -> "tuple[RunWay, GetStatusResponse]":
         return await read_way(client, run_id), await client.get_status()
 
-    typer.echo(way_text(*ask(address, both)))
+    if as_json:
+        way = ask(address, log)
+        print_json_object({"run": way.run, "events": way.log})
+    else:
+        typer.echo(way_text(*ask(address, both)))

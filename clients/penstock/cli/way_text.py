@@ -8,10 +8,11 @@ from penstock.cli.amounts import count, for_people, local_time, of_duration, sec
 from penstock.cli.mesh_text import layers_text
 from penstock.cli.run_text import state_name, usage_text
 from penstock.cli.run_way import RunWay
-from penstock.cli.table import screen_width, table
+from penstock.cli.table import screen_width, table, wrapped
 from penstock.cli.terminal import line
 from penstock.v1.gateway_pb2 import GetStatusResponse
 from penstock.v1.run_event_pb2 import ToolOutcome
+from penstock.wire.status import from_status
 
 INDENT = "  "
 
@@ -31,9 +32,12 @@ def _head(way: RunWay) -> str:
         about.append(f"waited {for_people(seconds_between(run.create_time, run.start_time))} to start")
     if run.session_id:
         about.append(f"session {line(run.session_id)}")
-    lines = [text, INDENT + ", ".join(about)]
+    width = screen_width()
+    lines = [text, wrapped(", ".join(about), width, INDENT)]
     if run.HasField("error"):
-        lines.append(f"{INDENT}error: {line(run.error.message, 400)}")
+        error = from_status(run.error)
+        facts = [("error", error.message), ("reason", error.reason), ("request", error.metadata.get("request_id", ""))]
+        lines += [wrapped(f"{name:<8} {line(said, None)}", width, INDENT) for name, said in facts if said]
     return "\n".join(lines)
 
 
@@ -51,7 +55,7 @@ def _steps(way: RunWay) -> Iterator[str]:
             attempt.outcome,
             "" if attempt.seconds is None else for_people(attempt.seconds),
             f"{attempt.tokens:,}",
-            line(attempt.why, 400),
+            "" if attempt.why == way.run.error.message else line(attempt.why, 400),  # it stands at the head
         )
         for attempt in way.attempts.values()
     ]

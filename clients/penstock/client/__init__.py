@@ -8,6 +8,7 @@ async with Client("127.0.0.1:50051") as client:
 
 from penstock.client.client import Client
 from penstock.client.render import Transcript
+from penstock.client.run_error import error_of
 from penstock.client.run_stream import Cursor, RunStream
 from penstock.client.spec import RunOptions, Task
 from penstock.v1.plan_pb2 import Plan, Step
@@ -33,6 +34,7 @@ __all__ = [
     "Task",
     "Transcript",
     "Usage",
+    "error_of",
     "errors",
     "load_plan",
 ]

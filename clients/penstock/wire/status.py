@@ -1,5 +1,6 @@
 """The one table between our errors and gRPC's statuses, in both directions."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from google.rpc.status_pb2 import Status
 
 from penstock.wire import errors
 from penstock.wire.errors import PenstockError
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 DOMAIN: Final = "penstock"
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -136,6 +139,20 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> PenstockError:
             except DecodeError:
                 break  # a peer that is none of ours; what it says without details still holds
     return from_status(Status(code=error.code().value[0], message=error.details() or ""))
+
+
+def from_inner_error(error: grpc.aio.AioRpcError) -> PenstockError:
+    """Turns the failure of a call from one layer to another into an error that may be shown to the caller.
+
+    The transport's own words name addresses inside the mesh; they are for the log.
+    """
+    translated = from_rpc_error(error)
+    explained = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+    if isinstance(translated, errors.Unavailable) and not explained:
+        _LOGGER.warning("a layer is away: %s", error.details())
+        text = "a layer that this call needs can't be reached now; `penstock status` says which"
+        return errors.Unavailable(text, reason="LAYER_AWAY")
+    return translated
 
 
 def trailing_details(status: Status) -> tuple[str, bytes]:

@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from penstock.executor.contents import canonical_json
 from penstock.v1 import state_pb2
-from penstock.wire.status import from_rpc_error
+from penstock.wire.status import from_inner_error
 
 if TYPE_CHECKING:
     from penstock.v1.state_pb2_grpc import StateServiceAsyncStub
@@ -118,4 +118,4 @@ async def _answer(call: Awaitable[T]) -> T:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from error
+        raise from_inner_error(error) from error

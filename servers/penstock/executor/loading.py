@@ -51,7 +51,9 @@ def _resolve(spec: str) -> Any:
     try:
         return pkgutil.resolve_name(spec)
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error}; is its directory on the import path?") from error
+        if error.name is not None and not f"{module}.".startswith(f"{error.name}."):
+            raise ValueError(f"{module} was found, but not what it imports: {error}") from error
+        raise ValueError(f"{error}; is its directory on the import path (--app-dir)?") from error
     except AttributeError as error:
         raise ValueError(f"{error}; is the name after the colon right?") from error
     except ValueError as error:

@@ -16,7 +16,7 @@ from penstock.wire.errors import (
     Unauthenticated,
     Unimplemented,
 )
-from penstock.wire.status import from_rpc_error
+from penstock.wire.status import from_inner_error
 
 # After these a run that was asked for is certainly not there.
 NOTHING_RECORDED: Final = (
@@ -38,7 +38,7 @@ def naming(run_id: str, *, unless: tuple[type[PenstockError], ...] = ()) -> Gene
         _named(error, run_id, unless)
         raise
     except grpc.aio.AioRpcError as failure:
-        raise _named(from_rpc_error(failure), run_id, unless) from failure
+        raise _named(from_inner_error(failure), run_id, unless) from failure
 
 
 def still_going(run_id: str) -> DeadlineExceeded:

@@ -99,7 +99,8 @@ def _reason(error: grpc.aio.AioRpcError, timeout: float) -> str:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"no answer within {timeout:g} s"
         case grpc.StatusCode.UNAVAILABLE:
-            return f"can't be reached: {shorten(error.details() or 'no details', 300)}"
+            _LOGGER.debug("a layer can't be reached: %s", error.details())
+            return "can't be reached"
         case grpc.StatusCode.NOT_FOUND:
             return "it is there, but doesn't host this layer"
         case code:

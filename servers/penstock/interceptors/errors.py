@@ -10,10 +10,14 @@ import grpc
 
 from penstock.interceptors.arrival import asker
 from penstock.wire.call import Call
-from penstock.wire.errors import Internal, InvalidArgument, PenstockError, Unavailable, Violation
-from penstock.wire.status import DETAILS_KEY, code_of, from_rpc_error, to_status, trailing_details
+from penstock.wire.errors import Internal, InvalidArgument, PenstockError, Violation
+from penstock.wire.status import DETAILS_KEY, code_of, from_inner_error, to_status, trailing_details
 
 _LOGGER: Final = logging.getLogger("penstock.errors")
+
+# What a layer below was given time for already: gRPC's own retries would only wait for it again, and silently.
+_WAITED_FOR: Final = frozenset({"STATE_AWAY", "LAYER_AWAY"})
+_PUSHBACK: Final = "grpc-retry-pushback-ms"
 
 # Text (percent-encoded) and details (in base64) travel in trailing metadata, of which 8 KB arrive for certain.
 MAX_MESSAGE_BYTES: Final = 700
@@ -47,12 +51,8 @@ def _translated(call: Call, error: BaseException) -> PenstockError:
     if isinstance(error, PenstockError):
         return error
     if isinstance(error, grpc.aio.AioRpcError):
-        translated = from_rpc_error(error)
+        translated = from_inner_error(error)
         explained = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
-        if isinstance(translated, Unavailable) and not explained:
-            # The transport's own words name addresses, which are no business of the caller's.
-            _LOGGER.warning("%s: a layer is away: %s", call.method, error.details())
-            return Unavailable("a layer that this call needs can't be reached now; try again", reason="LAYER_AWAY")
         if explained or not isinstance(translated, Internal):
             return translated
         # A peer that does not map its faults may have put anything into the text.
@@ -76,6 +76,8 @@ async def _abort(call: Call, error: PenstockError) -> None:
     _shorten(error)
     status = to_status(error, asker(call).request_id)
     set_before = [(key, value) for key, value in context.trailing_metadata() or () if key != DETAILS_KEY]
+    if error.reason in _WAITED_FOR:
+        set_before.append((_PUSHBACK, "-1"))
     await context.abort(code_of(error), status.message, (*set_before, trailing_details(status)))
 
 

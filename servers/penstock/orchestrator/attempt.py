@@ -19,7 +19,7 @@ from penstock.v1.executor_pb2 import ExecuteRequest
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_LIFECYCLE, ReadEventsRequest
 from penstock.v1.run_pb2 import Content
 from penstock.wire.errors import PenstockError
-from penstock.wire.status import from_rpc_error
+from penstock.wire.status import from_inner_error
 
 if TYPE_CHECKING:
     from penstock.v1.executor_pb2_grpc import ExecutorServiceAsyncStub
@@ -90,7 +90,7 @@ class Attempts:
         try:
             response = await self.executor.Execute(request, timeout=timeout + _ANSWER_SECONDS)
         except grpc.aio.AioRpcError as error:
-            failure = from_rpc_error(error)
+            failure = from_inner_error(error)
             if error.code() in _FINAL:
                 return Refused(failure)
             return await self.recorded(tenant, request.run_id, request.step_id, request.attempt) or Lost(failure)
@@ -117,7 +117,7 @@ class Attempts:
                 return await self._read(request, step_id, attempt)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _AWAY:
-                    raise from_rpc_error(error) from error
+                    raise from_inner_error(error) from error
                 logger.warning("waiting for the log of run %s: %s", run_id, error.code().name)
                 await asyncio.sleep(_WAIT_SECONDS * random.uniform(0.5, 1.0))
 

@@ -13,7 +13,7 @@ from penstock.v1.executor_pb2 import DescribeAgentsRequest
 from penstock.v1.plan_pb2 import Plan
 from penstock.v1.tool_runner_pb2 import DescribeToolsRequest
 from penstock.wire.errors import NotFound
-from penstock.wire.status import from_rpc_error
+from penstock.wire.status import from_inner_error
 
 if TYPE_CHECKING:
     from penstock.v1.executor_pb2_grpc import ExecutorServiceAsyncStub
@@ -45,7 +45,7 @@ class Names:
                     await self._refresh()
         if self._known is None:
             assert self._failure is not None  # an answer or a failure was noted
-            raise from_rpc_error(self._failure) from self._failure
+            raise from_inner_error(self._failure) from self._failure
         if name not in self._known:
             raise NotFound.named(kind, name, sorted(self._known))
 

@@ -21,7 +21,7 @@ from penstock.v1.run_log_pb2 import (
     RunRecord,
 )
 from penstock.wire.errors import PenstockError
-from penstock.wire.status import from_rpc_error
+from penstock.wire.status import from_inner_error
 
 if TYPE_CHECKING:
     from penstock.v1.run_log_pb2_grpc import RunLogServiceAsyncStub
@@ -139,7 +139,7 @@ class Recorder:
                 for waiting in batch:
                     await self._send([waiting])
                 return
-            self._fail(batch, from_rpc_error(error), unclear=error.code() in _UNCLEAR)
+            self._fail(batch, from_inner_error(error), unclear=error.code() in _UNCLEAR)
             return
         for waiting, result in zip(batch, response.results, strict=True):
             if result.HasField("record"):

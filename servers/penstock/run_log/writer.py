@@ -17,7 +17,7 @@ from penstock.run_log.refusal import AppendRefused
 from penstock.run_log.run_writer import Entry, RunWriter
 from penstock.v1 import run_log_pb2
 from penstock.wire.ids import random_id
-from penstock.wire.status import from_rpc_error
+from penstock.wire.status import from_inner_error
 
 if TYPE_CHECKING:
     from penstock.v1.run_log_pb2_grpc import RunLogServiceAsyncStub
@@ -153,7 +153,7 @@ class LogWriter:
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _AGAIN:
                     for entry in waiting:
-                        entry.writer.failed(entry, from_rpc_error(error))
+                        entry.writer.failed(entry, from_inner_error(error))
                     return
                 logger.warning(
                     "the run log did not take %d entries (%s); trying again", len(waiting), error.code().name

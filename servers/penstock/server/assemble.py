@@ -34,21 +34,33 @@ from penstock.wire.in_process import InProcessServer
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Represents a layer: how it is built, and which layers it calls and which of those it can't do without."""
+    """Represents a layer: how it is built, and which layers it calls and which of those it can't do without.
+
+    `try_settings` raises ValueError or PenstockError for settings with which it could not be built.
+    """
 
     build: Callable[[Parts], AbstractAsyncContextManager[Any]]
+    try_settings: Callable[[Config], None]
     calls: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
 
 # In the order in which they start; they stop in reverse. Configuration selects from this and never rewires it.
 LAYERS: Final[Mapping[str, Layer]] = {
-    "state": Layer(building.state),
-    "tools": Layer(building.tools),
-    "executor": Layer(building.executor, calls=("state", "tools"), needs=("tools", "state")),
-    "orchestrator": Layer(building.orchestrator, calls=("state", "tools", "executor"), needs=("executor", "state")),
+    "state": Layer(building.state, building.try_state),
+    "tools": Layer(building.tools, building.try_tools),
+    "executor": Layer(building.executor, building.try_executor, calls=("state", "tools"), needs=("tools", "state")),
+    "orchestrator": Layer(
+        building.orchestrator,
+        building.try_orchestrator,
+        calls=("state", "tools", "executor"),
+        needs=("executor", "state"),
+    ),
     "gateway": Layer(
-        building.gateway, calls=("state", "tools", "executor", "orchestrator"), needs=("orchestrator", "state")
+        building.gateway,
+        building.try_gateway,
+        calls=("state", "tools", "executor", "orchestrator"),
+        needs=("orchestrator", "state"),
     ),
 }
 
@@ -59,11 +71,11 @@ STOP_GRACE: Final = 0.5
 
 
 class NotStarted(Exception):
-    """A layer can't be started; `by_configuration` says that its settings are to blame."""
+    """Layers can't be started; `by_configuration` says that their settings are to blame."""
 
-    def __init__(self, layer: str, cause: Exception) -> None:
-        super().__init__(f"the {layer} layer can't start: {cause}")
-        self.by_configuration = isinstance(cause, ValueError | PenstockError)
+    def __init__(self, *causes: tuple[str, Exception]) -> None:
+        super().__init__("\n".join(f"the {layer} layer can't start: {cause}" for layer, cause in causes))
+        self.by_configuration = all(isinstance(cause, ValueError | PenstockError) for _, cause in causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,7 @@ async def _mesh(config: Config) -> AsyncGenerator[Mesh]:
         for service in service_names(name)
     }
     pulse = Pulse()
+    _try_settings(config)
     async with AsyncExitStack() as stack:
         local = {name: InProcessServer(name, interceptors=server_stack(_of(loads, name))) for name in config.hosted}
         channels = Channels(local, config.connect, stack)
@@ -140,7 +153,20 @@ async def _started(name: str, layer: Layer, parts: Parts, stack: AsyncExitStack)
     try:
         return await stack.enter_async_context(layer.build(parts))
     except (ValueError, PenstockError, RuntimeError, OSError) as error:
-        raise NotStarted(name, error) from error
+        raise NotStarted((name, error)) from error
+
+
+def _try_settings(config: Config) -> None:
+    """Raises NotStarted with all that is wrong with the settings of all hosted layers, before any is started."""
+    wrong = []
+    for name, layer in LAYERS.items():
+        if name in config.hosted:
+            try:
+                layer.try_settings(config)
+            except (ValueError, PenstockError) as error:
+                wrong.append((name, error))
+    if wrong:
+        raise NotStarted(*wrong)
 
 
 def _places(config: Config) -> list[tuple[Address, tuple[str, ...]]]:

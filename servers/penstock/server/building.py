@@ -78,3 +78,35 @@ def gateway(parts: Parts) -> AbstractAsyncContextManager[Any]:
         targets=[channels.target(layer) for layer in ("gateway", "orchestrator", "executor", "tools", "state")],
         instance_id=parts.identity.instance_id,
     )
+
+
+def try_state(config: Config) -> None:
+    """Raises ValueError when the store's URL names none."""
+    from penstock.state.open_store import open_store
+
+    open_store(config.settings.state)
+
+
+def try_tools(config: Config) -> None:
+    """Raises ValueError for tools that can't be had."""
+    from penstock.tools.loading import load_tools
+
+    load_tools(config.settings.tools.tools)
+
+
+def try_executor(config: Config) -> None:
+    """Raises ValueError for agents that can't be had."""
+    from penstock.executor.loading import load_agents
+
+    load_agents(config.settings.executor.agents)
+
+
+def try_orchestrator(config: Config) -> None:
+    """Raises InvalidArgument for workflows that can't be driven."""
+    from penstock.orchestrator.workflows import Workflows
+
+    Workflows.load(config.settings.orchestrator.workflows)
+
+
+def try_gateway(config: Config) -> None:
+    """Raises nothing: the gateway's settings are numbers, which the configuration has checked."""

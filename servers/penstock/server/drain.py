@@ -33,6 +33,6 @@ async def drain(mesh: Mesh, seconds: float, say: Say) -> bool:
 def _awaited(mesh: Mesh) -> str:
     calls = sum(listener.gate.awaited for listener in mesh.listeners)
     parts = [f"{calls} call{'' if calls == 1 else 's'}"] if calls else []
-    if "orchestrator" in mesh.running:
-        parts.append("the runs owned here")
+    runs = mesh.running["orchestrator"].running if "orchestrator" in mesh.running else 0
+    parts += [f"{runs} run{'' if runs == 1 else 's'}"] if runs else []
     return f"waiting for {' and '.join(parts)}" if parts else "nothing to wait for"

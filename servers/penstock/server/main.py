@@ -16,16 +16,16 @@ EXAMPLES = """
 Examples:
 
 \b
-  penstockd --agent echo=examples.echo:echo
+  penstockd --app-dir examples --agent echo=echo:echo
     all five layers in this process, the door at 127.0.0.1:50051, state in ./penstock.db
 
 \b
   penstockd --layers state --listen 127.0.0.1:50055
-  penstockd --layers tools --listen 127.0.0.1:50054 --tool examples.text_tools:TOOLS
+  penstockd --layers tools --listen 127.0.0.1:50054 --app-dir examples --tool text_tools:TOOLS
     one layer each, in a process of its own
 
 \b
-  penstockd --layers executor --listen 127.0.0.1:50053 --agent echo=examples.echo:echo \\
+  penstockd --layers executor --listen 127.0.0.1:50053 --app-dir examples --agent echo=echo:echo \\
             --connect state=127.0.0.1:50055 --connect tools=127.0.0.1:50054
     a layer that calls others: it is told where they are
 

@@ -132,7 +132,8 @@ def open_database(path: Path, *, synchronous: str, boot_id: str) -> Iterator[Dat
     Raises RuntimeError when another process has it, ValueError when it is not ours or too new.
     """
     path = path.resolve()  # the lock belongs to the file, whatever link leads to it
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no directory {str(path.parent)!r} for the store; make it, or name another file")
     path.touch(0o600)  # a file that is there keeps its mode; those that SQLite puts beside it get the same
     with locked(path), _connected(path) as writer:
         schema.prepare(writer, str(path))  # before anything is changed in a file that may not be ours
