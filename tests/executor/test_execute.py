@@ -98,6 +98,19 @@ async def test_an_agent_sees_its_place_task_input_results_and_history(mesh):
     assert seen["history"] == [("user", "said 2"), ("assistant", "said 3"), ("user", "said 4")]
 
 
+async def test_the_history_begins_where_the_first_claim_found_it(mesh):
+    """What lies before is not read, so that every attempt reads the same."""
+    for n in range(6):
+        text = [Content(text=f"said {n}")]
+        role = session_pb2.MESSAGE_ROLE_USER
+        await mesh.say("s1", session_pb2.SessionMessage(message_id=f"m{n}", role=role, content=text, run_id=f"old{n}"))
+    await mesh.record("r1", session_id="s1")
+    work = AgentWork(agent="looks_around", task="x")
+    request = mesh.request("r1", work, session_id="s1", history_first_index=3, history_index=5)
+    await mesh.execute(request)
+    assert sample_agents.scene.seen["history"] == [("user", "said 3"), ("user", "said 4")]
+
+
 async def test_a_step_without_a_session_has_no_history(mesh):
     """And one at index 0 has none either."""
     await mesh.run("r1", "looks_around", "x")

@@ -36,16 +36,26 @@ class Message:
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Represents the part of a session that is an agent's history: from an index to before another (None: the end)."""
+
+    first_index: int = 0
+    before_index: int | None = None
+
+
 async def read_history(
-    sessions: SessionServiceAsyncStub, tenant: str, session_id: str, before_index: int | None, most: int
+    sessions: SessionServiceAsyncStub, tenant: str, session_id: str, extent: Extent, most: int
 ) -> tuple[Message, ...]:
-    """Returns the newest messages below an index (None: all), oldest first; at most so many, cut between turns."""
+    """Returns the newest messages of an extent, oldest first; at most so many, cut between turns."""
     newest: list[session_pb2.SessionMessage] = []
-    more = before_index is None or before_index > 0
+    before_index = extent.before_index
+    more = before_index is None or before_index > extent.first_index
     while more and len(newest) < most:
         request = session_pb2.ReadMessagesRequest(
             tenant=tenant,
             session_id=session_id,
+            from_index=extent.first_index,
             before_index=before_index,
             page_size=min(most - len(newest), _PAGE),
             newest_first=True,

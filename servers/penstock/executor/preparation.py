@@ -11,7 +11,7 @@ import grpc.aio
 from penstock.executor.agent_context import AgentContext
 from penstock.executor.agent_state import AgentState
 from penstock.executor.contents import to_one_value, to_value
-from penstock.executor.history import read_history
+from penstock.executor.history import Extent, read_history
 from penstock.executor.settings import ExecutorSettings
 from penstock.executor.sink import Sink
 from penstock.executor.step_attempt import Attempt
@@ -53,13 +53,13 @@ class Preparation:
         tools: ToolCalls,
         *,
         session_id: str,
-        history_index: int | None,
+        extent: Extent,
         given: Sequence[Content],
         results: Iterable[StepResult] = (),
     ) -> AgentContext:
-        """Makes what the agent sees; `history_index` bounds the session's messages, None: all of them."""
+        """Makes what the agent sees, with this extent of the session as its history."""
         history = (
-            await read_history(self._sessions, attempt.tenant, session_id, history_index, self._max_history)
+            await read_history(self._sessions, attempt.tenant, session_id, extent, self._max_history)
             if session_id
             else ()
         )

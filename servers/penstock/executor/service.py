@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.executor.attempt import Limits, run_attempt
 from penstock.executor.checks import asker, check_execute, check_stream_execute, tool_arguments
 from penstock.executor.contents import to_text
+from penstock.executor.history import Extent
 from penstock.executor.loading import Agent
 from penstock.executor.preparation import Preparation
 from penstock.executor.stage import Stage
@@ -81,7 +82,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
                 who,
                 tools,
                 session_id=request.session_id,
-                history_index=request.history_index,
+                extent=Extent(request.history_first_index, request.history_index),
                 given=request.input,
                 results=request.results,
             )
@@ -103,7 +104,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             who,
             await self._preparation.tool_calls(attempt, sink),
             session_id=request.session_id,
-            history_index=None,
+            extent=Extent(),
             given=request.input,
         )
         work = partial(play_agent, agent, _task(request.agent, request.input), seen, sink)
