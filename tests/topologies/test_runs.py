@@ -8,6 +8,7 @@ import pytest
 from penstock.client import Client, Content, RunState, error_of, errors
 from penstock.client.render import Transcript
 from penstock.v1 import run_event_pb2 as events
+from penstock.wire.context import RequestContext, use_context
 from penstock.wire.status import reason_of
 from tests.topologies.mesh import Mesh
 
@@ -314,3 +315,15 @@ async def test_input_may_be_json_and_several_parts(client: Client) -> None:
     listed = {one.run_id: one async for one in client.list_runs()}[run.run_id]
     assert not listed.input
     assert not listed.output
+
+
+async def test_a_run_names_the_trace_of_the_request_that_asked_for_it(client: Client) -> None:
+    """Made within a request, a run has that request's trace id, wherever it is read."""
+    request = RequestContext(request_id="asks-for-a-run")
+    with use_context(request):
+        created = await client.create_run("go", agent="tells")
+    listed = await anext(aiter(client.list_runs()))
+    async with client.attach_run(created.run_id) as stream:
+        attached = stream.run
+    read = await client.get_run(created.run_id)
+    assert [run.trace_id for run in (created, listed, attached, read)] == [request.trace_id] * 4

@@ -141,6 +141,12 @@ def from_metadata(pairs: Pairs) -> RequestContext:
     )
 
 
+def trace_id_of(traceparent: str) -> str:
+    """Returns the trace id in a W3C trace context header; empty where there is none that can be read."""
+    trace = _TRACEPARENT.fullmatch(traceparent)
+    return "" if trace is None else trace[1]
+
+
 def _random_hex(bits: int) -> str:
     # All zeros would be no valid id; the chance of it is not worth a look.
     return f"{_random.getrandbits(bits):0{bits // 4}x}"

@@ -28,7 +28,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from penstock.v1 import plan_pb2 as penstock_dot_v1_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15penstock/v1/run.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16penstock/v1/plan.proto\"\xa7\x05\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.penstock.v1.RunState\x12\x1f\n\x04plan\x18\x04 \x01(\x0b\x32\x11.penstock.v1.Plan\x12#\n\x05input\x18\x05 \x03(\x0b\x32\x14.penstock.v1.Content\x12$\n\x06output\x18\x06 \x03(\x0b\x32\x14.penstock.v1.Content\x12!\n\x05usage\x18\x07 \x01(\x0b\x32\x12.penstock.v1.Usage\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.Status\x12,\n\x06labels\x18\t \x03(\x0b\x32\x1c.penstock.v1.Run.LabelsEntry\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdeadline_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\ndurability\x18\x0e \x01(\x0e\x32\x17.penstock.v1.Durability\x12\x15\n\rlast_sequence\x18\x0f \x01(\x04\x12\x18\n\x10\x64urable_sequence\x18\x10 \x01(\x04\x12\x12\n\ngeneration\x18\x11 \x01(\x04\x12\x10\n\x08workflow\x18\x12 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa6\x03\n\x07RunSpec\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x05\x61gent\x18\x02 \x01(\tH\x00\x12!\n\x04plan\x18\x03 \x01(\x0b\x32\x11.penstock.v1.PlanH\x00\x12\x12\n\x08workflow\x18\x04 \x01(\tH\x00\x12#\n\x05input\x18\x05 \x03(\x0b\x32\x14.penstock.v1.Content\x12\x12\n\nsession_id\x18\x06 \x01(\t\x12$\n\x07on_busy\x18\x07 \x01(\x0e\x32\x13.penstock.v1.OnBusy\x12+\n\ndurability\x18\x08 \x01(\x0e\x32\x17.penstock.v1.Durability\x12*\n\x07timeout\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x06labels\x18\n \x03(\x0b\x32 .penstock.v1.RunSpec.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06targetJ\x04\x08\x0b\x10\x0cR\x11unwatched_timeout\"=\n\x07\x43ontent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0e\n\x04json\x18\x02 \x01(\tH\x00\x42\x06\n\x04partJ\x04\x08\x03\x10\x04R\x04\x62lob\"\x83\x01\n\x05Usage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x04\x12\x15\n\routput_tokens\x18\x02 \x01(\x04\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x03 \x01(\x04\x12\x18\n\x10reasoning_tokens\x18\x04 \x01(\x04\x12\x16\n\x0emodel_requests\x18\x05 \x01(\x04\"\xb3\x02\n\x06Signal\x12,\n\x06\x63\x61ncel\x18\x01 \x01(\x0b\x32\x1a.penstock.v1.Signal.CancelH\x00\x12\x30\n\x08\x61pproval\x18\x02 \x01(\x0b\x32\x1c.penstock.v1.Signal.ApprovalH\x00\x12*\n\x05input\x18\x03 \x01(\x0b\x32\x19.penstock.v1.Signal.InputH\x00\x1a\x18\n\x06\x43\x61ncel\x12\x0e\n\x06reason\x18\x01 \x01(\t\x1a=\n\x08\x41pproval\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x10\n\x08\x61pproved\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x1a<\n\x05Input\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07\x63ontent\x18\x02 \x03(\x0b\x32\x14.penstock.v1.ContentB\x06\n\x04kind*\xb1\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x15\n\x11RUN_STATE_WAITING\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10RUN_STATE_FAILED\x10\x05\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x06*a\n\x06OnBusy\x12\x17\n\x13ON_BUSY_UNSPECIFIED\x10\x00\x12\x13\n\x0fON_BUSY_ENQUEUE\x10\x01\x12\x12\n\x0eON_BUSY_REJECT\x10\x02\x12\x15\n\x11ON_BUSY_INTERRUPT\x10\x03*n\n\nDurability\x12\x1a\n\x16\x44URABILITY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44URABILITY_PROCESS\x10\x01\x12\x14\n\x10\x44URABILITY_POWER\x10\x02\x12\x16\n\x12\x44URABILITY_REPLICA\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15penstock/v1/run.proto\x12\x0bpenstock.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16penstock/v1/plan.proto\"\xb9\x05\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.penstock.v1.RunState\x12\x1f\n\x04plan\x18\x04 \x01(\x0b\x32\x11.penstock.v1.Plan\x12#\n\x05input\x18\x05 \x03(\x0b\x32\x14.penstock.v1.Content\x12$\n\x06output\x18\x06 \x03(\x0b\x32\x14.penstock.v1.Content\x12!\n\x05usage\x18\x07 \x01(\x0b\x32\x12.penstock.v1.Usage\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.Status\x12,\n\x06labels\x18\t \x03(\x0b\x32\x1c.penstock.v1.Run.LabelsEntry\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdeadline_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\ndurability\x18\x0e \x01(\x0e\x32\x17.penstock.v1.Durability\x12\x15\n\rlast_sequence\x18\x0f \x01(\x04\x12\x18\n\x10\x64urable_sequence\x18\x10 \x01(\x04\x12\x12\n\ngeneration\x18\x11 \x01(\x04\x12\x10\n\x08workflow\x18\x12 \x01(\t\x12\x10\n\x08trace_id\x18\x13 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa6\x03\n\x07RunSpec\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0f\n\x05\x61gent\x18\x02 \x01(\tH\x00\x12!\n\x04plan\x18\x03 \x01(\x0b\x32\x11.penstock.v1.PlanH\x00\x12\x12\n\x08workflow\x18\x04 \x01(\tH\x00\x12#\n\x05input\x18\x05 \x03(\x0b\x32\x14.penstock.v1.Content\x12\x12\n\nsession_id\x18\x06 \x01(\t\x12$\n\x07on_busy\x18\x07 \x01(\x0e\x32\x13.penstock.v1.OnBusy\x12+\n\ndurability\x18\x08 \x01(\x0e\x32\x17.penstock.v1.Durability\x12*\n\x07timeout\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x06labels\x18\n \x03(\x0b\x32 .penstock.v1.RunSpec.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06targetJ\x04\x08\x0b\x10\x0cR\x11unwatched_timeout\"=\n\x07\x43ontent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0e\n\x04json\x18\x02 \x01(\tH\x00\x42\x06\n\x04partJ\x04\x08\x03\x10\x04R\x04\x62lob\"\x83\x01\n\x05Usage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x04\x12\x15\n\routput_tokens\x18\x02 \x01(\x04\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x03 \x01(\x04\x12\x18\n\x10reasoning_tokens\x18\x04 \x01(\x04\x12\x16\n\x0emodel_requests\x18\x05 \x01(\x04\"\xb3\x02\n\x06Signal\x12,\n\x06\x63\x61ncel\x18\x01 \x01(\x0b\x32\x1a.penstock.v1.Signal.CancelH\x00\x12\x30\n\x08\x61pproval\x18\x02 \x01(\x0b\x32\x1c.penstock.v1.Signal.ApprovalH\x00\x12*\n\x05input\x18\x03 \x01(\x0b\x32\x19.penstock.v1.Signal.InputH\x00\x1a\x18\n\x06\x43\x61ncel\x12\x0e\n\x06reason\x18\x01 \x01(\t\x1a=\n\x08\x41pproval\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x10\n\x08\x61pproved\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x1a<\n\x05Input\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07\x63ontent\x18\x02 \x03(\x0b\x32\x14.penstock.v1.ContentB\x06\n\x04kind*\xb1\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x15\n\x11RUN_STATE_WAITING\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10RUN_STATE_FAILED\x10\x05\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x06*a\n\x06OnBusy\x12\x17\n\x13ON_BUSY_UNSPECIFIED\x10\x00\x12\x13\n\x0fON_BUSY_ENQUEUE\x10\x01\x12\x12\n\x0eON_BUSY_REJECT\x10\x02\x12\x15\n\x11ON_BUSY_INTERRUPT\x10\x03*n\n\nDurability\x12\x1a\n\x16\x44URABILITY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44URABILITY_PROCESS\x10\x01\x12\x14\n\x10\x44URABILITY_POWER\x10\x02\x12\x16\n\x12\x44URABILITY_REPLICA\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,30 +39,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUN_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_RUNSPEC_LABELSENTRY']._loaded_options = None
   _globals['_RUNSPEC_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=1767
-  _globals['_RUNSTATE']._serialized_end=1944
-  _globals['_ONBUSY']._serialized_start=1946
-  _globals['_ONBUSY']._serialized_end=2043
-  _globals['_DURABILITY']._serialized_start=2045
-  _globals['_DURABILITY']._serialized_end=2155
+  _globals['_RUNSTATE']._serialized_start=1785
+  _globals['_RUNSTATE']._serialized_end=1962
+  _globals['_ONBUSY']._serialized_start=1964
+  _globals['_ONBUSY']._serialized_end=2061
+  _globals['_DURABILITY']._serialized_start=2063
+  _globals['_DURABILITY']._serialized_end=2173
   _globals['_RUN']._serialized_start=153
-  _globals['_RUN']._serialized_end=832
-  _globals['_RUN_LABELSENTRY']._serialized_start=787
-  _globals['_RUN_LABELSENTRY']._serialized_end=832
-  _globals['_RUNSPEC']._serialized_start=835
-  _globals['_RUNSPEC']._serialized_end=1257
-  _globals['_RUNSPEC_LABELSENTRY']._serialized_start=787
-  _globals['_RUNSPEC_LABELSENTRY']._serialized_end=832
-  _globals['_CONTENT']._serialized_start=1259
-  _globals['_CONTENT']._serialized_end=1320
-  _globals['_USAGE']._serialized_start=1323
-  _globals['_USAGE']._serialized_end=1454
-  _globals['_SIGNAL']._serialized_start=1457
-  _globals['_SIGNAL']._serialized_end=1764
-  _globals['_SIGNAL_CANCEL']._serialized_start=1607
-  _globals['_SIGNAL_CANCEL']._serialized_end=1631
-  _globals['_SIGNAL_APPROVAL']._serialized_start=1633
-  _globals['_SIGNAL_APPROVAL']._serialized_end=1694
-  _globals['_SIGNAL_INPUT']._serialized_start=1696
-  _globals['_SIGNAL_INPUT']._serialized_end=1756
+  _globals['_RUN']._serialized_end=850
+  _globals['_RUN_LABELSENTRY']._serialized_start=805
+  _globals['_RUN_LABELSENTRY']._serialized_end=850
+  _globals['_RUNSPEC']._serialized_start=853
+  _globals['_RUNSPEC']._serialized_end=1275
+  _globals['_RUNSPEC_LABELSENTRY']._serialized_start=805
+  _globals['_RUNSPEC_LABELSENTRY']._serialized_end=850
+  _globals['_CONTENT']._serialized_start=1277
+  _globals['_CONTENT']._serialized_end=1338
+  _globals['_USAGE']._serialized_start=1341
+  _globals['_USAGE']._serialized_end=1472
+  _globals['_SIGNAL']._serialized_start=1475
+  _globals['_SIGNAL']._serialized_end=1782
+  _globals['_SIGNAL_CANCEL']._serialized_start=1625
+  _globals['_SIGNAL_CANCEL']._serialized_end=1649
+  _globals['_SIGNAL_APPROVAL']._serialized_start=1651
+  _globals['_SIGNAL_APPROVAL']._serialized_end=1712
+  _globals['_SIGNAL_INPUT']._serialized_start=1714
+  _globals['_SIGNAL_INPUT']._serialized_end=1774
 # @@protoc_insertion_point(module_scope)

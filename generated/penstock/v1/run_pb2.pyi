@@ -53,7 +53,7 @@ DURABILITY_POWER: Durability
 DURABILITY_REPLICA: Durability
 
 class Run(_message.Message):
-    __slots__ = ("run_id", "session_id", "state", "plan", "input", "output", "usage", "error", "labels", "create_time", "start_time", "finish_time", "deadline_time", "durability", "last_sequence", "durable_sequence", "generation", "workflow")
+    __slots__ = ("run_id", "session_id", "state", "plan", "input", "output", "usage", "error", "labels", "create_time", "start_time", "finish_time", "deadline_time", "durability", "last_sequence", "durable_sequence", "generation", "workflow", "trace_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,7 @@ class Run(_message.Message):
     DURABLE_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     session_id: str
     state: RunState
@@ -97,7 +98,8 @@ class Run(_message.Message):
     durable_sequence: int
     generation: int
     workflow: str
-    def __init__(self, run_id: _Optional[str] = ..., session_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., input: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., output: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., durability: _Optional[_Union[Durability, str]] = ..., last_sequence: _Optional[int] = ..., durable_sequence: _Optional[int] = ..., generation: _Optional[int] = ..., workflow: _Optional[str] = ...) -> None: ...
+    trace_id: str
+    def __init__(self, run_id: _Optional[str] = ..., session_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., input: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., output: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., durability: _Optional[_Union[Durability, str]] = ..., last_sequence: _Optional[int] = ..., durable_sequence: _Optional[int] = ..., generation: _Optional[int] = ..., workflow: _Optional[str] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class RunSpec(_message.Message):
     __slots__ = ("idempotency_key", "agent", "plan", "workflow", "input", "session_id", "on_busy", "durability", "timeout", "labels")

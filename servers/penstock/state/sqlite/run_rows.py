@@ -7,6 +7,7 @@ from penstock.state.clock import to_timestamp
 from penstock.state.log.head import RunHead, is_terminal
 from penstock.v1.run_log_pb2 import PendingSignal, ReadEventsResponse, RecordRunsEntry, RunRecord
 from penstock.v1.run_pb2 import Content, Durability, Run, RunSpec, RunState
+from penstock.wire.context import trace_id_of
 
 # Of the run in the row at hand; 0: its log is empty.
 LAST_SEQUENCE = (
@@ -26,6 +27,7 @@ def insert_run(
         create_time=to_timestamp(now_us),
         durability=durability,
         workflow=spec.workflow,
+        trace_id=trace_id_of(entry.traceparent),
     )
     deadline_us = None
     if spec.HasField("timeout"):
