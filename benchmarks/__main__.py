@@ -1,10 +1,4 @@
-"""Measures what Penstock costs, beside a bare grpc.aio chain and three FastAPI services: `make bench`.
-
-All systems run at the same time, each with a load generator in a process of its own, and take turns in short rounds.
-What counts is the CPU time of all processes that serve; a busy machine moves it far less than it moves latencies.
-Penstock runs with its default settings: every run and token is in an SQLite file before a client sees it. The other
-two keep nothing.
-"""
+"""Measures what Penstock costs, beside a bare grpc.aio chain and three FastAPI services: `make bench`."""
 
 import argparse
 import asyncio
@@ -12,38 +6,31 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from benchmarks import machine, table
+from benchmarks import machine
+from benchmarks.arguments import HELD, parse, usual
+from benchmarks.blame import blame
+from benchmarks.idle_streams import Waves, measure_memory
 from benchmarks.load.workloads import Workload
-from benchmarks.process import ROOT, ProcessFailed
-from benchmarks.result import Result
-from benchmarks.rounds import USUAL, WORKLOADS, run_rounds, shortened, warm_up
-from benchmarks.systems import SYSTEMS, open_system
+from benchmarks.markdown import markdown
+from benchmarks.plots import write_plots
+from benchmarks.process import ProcessFailed
+from benchmarks.result import Load, Result
+from benchmarks.rounds import WORKLOADS, Measurement, run_rounds, shortened, warm_up
+from benchmarks.systems import SYSTEMS, Kind, open_system, penstock_of
+from benchmarks.table import terminal
 
-LATEST: Final = ROOT / "benchmarks" / "results" / "latest.json"
-ROUNDS: Final = 7
 QUICK_SHARE: Final = 0.5
-ROUND_SECONDS: Final = 60.0
-START_SECONDS: Final = 90.0
-
-
-def parse() -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round, about 30 s")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds (default: %(default)s)")
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), help="only these")
-    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(USUAL), help="only these")
-    parser.add_argument("--output", type=Path, default=LATEST, help="where the result goes (default: %(default)s)")
-    parser.add_argument("--show", type=Path, metavar="FILE", help="show an earlier result, and measure nothing")
-    parser.add_argument("--markdown", action="store_true", help="print the README's table instead of the terminal's")
-    return parser.parse_args()
+SPARE_SECONDS: Final = 180.0
+IDLE_STREAMS: Final = Waves(streams=500, waves=5)
+QUICK_STREAMS: Final = Waves(streams=150, waves=3)
+USUAL_WIDTH: Final = 120
 
 
 def say(line: str) -> None:
@@ -51,20 +38,34 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-async def measured(names: Sequence[str], workloads: Mapping[str, Workload], rounds: int) -> Result:
+async def measured(arguments: argparse.Namespace) -> Result:
     """Starts the systems, measures them, and stops them."""
-    facts = machine.facts()
-    async with asyncio.timeout(START_SECONDS + rounds * ROUND_SECONDS), AsyncExitStack() as stack:
+    begin, facts = time.monotonic(), machine.facts()
+    kinds: dict[str, Kind] = {name: SYSTEMS[name] for name in arguments.systems}
+    if arguments.beside is not None:
+        kinds["one-other"] = penstock_of(arguments.beside.resolve())
+    asked = arguments.workloads or usual()
+    share = QUICK_SHARE if arguments.quick else 1.0
+    workloads: dict[str, Workload] = {name: shortened(WORKLOADS[name], share) for name in asked if name in WORKLOADS}
+    idle = {HELD: QUICK_STREAMS if arguments.quick else IDLE_STREAMS} if HELD in asked else {}
+    async with asyncio.timeout(arguments.seconds + SPARE_SECONDS), AsyncExitStack() as stack:
         home = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
         stack.push(partial(_clear, home))
-        say(f"starting {', '.join(SYSTEMS[name].title for name in names)} …")
-        systems = [await stack.enter_async_context(open_system(name, home)) for name in names]
+        say(f"starting {', '.join(kind.title for kind in kinds.values())} …")
+        systems = [await stack.enter_async_context(open_system(name, home, kind)) for name, kind in kinds.items()]
         for system in systems:
             own = " + ".join(f"{served.name} (pid {served.pid})" for served in system.processes)
             say(f"{system.title}: CPU of {own}; load from pid {system.generator.pid}")
         await warm_up(systems)
-        measurements = await run_rounds(systems, workloads, rounds, say)
-        return Result.of(systems, workloads, rounds, facts, measurements)
+        found: list[Measurement] = []
+        for name, waves in idle.items():
+            # First, while the processes are young: memory that other work has freed would hide what streams take.
+            found += await measure_memory(systems, waves, name, say)
+        if workloads:
+            rounds = 1 if arguments.quick else arguments.rounds
+            found += await run_rounds(systems, workloads, rounds, begin + arguments.seconds, say)
+        loads: dict[str, Load] = {**workloads, **idle}
+        return Result.of(systems, loads, facts, found)
 
 
 def _clear(home: Path, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -75,34 +76,39 @@ def _clear(home: Path, kind: type[BaseException] | None, error: BaseException | 
         shutil.rmtree(home)
 
 
-async def main(arguments: argparse.Namespace) -> Result:
-    """Measures; SIGTERM stops it as Ctrl-C does."""
+async def main(arguments: argparse.Namespace, width: int) -> str:
+    """Does what is asked, and returns what it found as text; SIGTERM stops it as Ctrl-C does."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    rounds, share = (1, QUICK_SHARE) if arguments.quick else (arguments.rounds, 1.0)
-    workloads = {name: shortened(WORKLOADS[name], share) for name in arguments.workloads}
-    result = await measured(arguments.systems, workloads, rounds)
+    if arguments.profile is not None:
+        return await blame(arguments.profile, (arguments.workloads or usual())[0], width)
+    result = await measured(arguments)
     result.write(arguments.output)
-    say(f"written to {arguments.output}\n")
-    return result
+    plots = write_plots(result, arguments.output)
+    say(f"written to {arguments.output}, and drawn in {', '.join(plot.name for plot in plots) or 'no picture'}\n")
+    return markdown(result) if arguments.markdown else terminal(result, width)
 
 
 def run() -> int:
     """Runs the command, and returns its exit code."""
     arguments = parse()
-    if arguments.show is None and "fastapi" in arguments.systems and find_spec("fastapi") is None:
+    width = shutil.get_terminal_size((USUAL_WIDTH, 24)).columns
+    if arguments.show is not None:
+        shown = Result.read(arguments.show)
+        print(markdown(shown) if arguments.markdown else terminal(shown, width))
+        return 0
+    if "fastapi" in (arguments.profile or "", *arguments.systems) and find_spec("fastapi") is None:
         say("FastAPI is not installed: use `make bench`, or `uv sync --group bench`, or leave it out with --systems")
         return 2
     try:
-        result = asyncio.run(main(arguments)) if arguments.show is None else Result.read(arguments.show)
+        print(asyncio.run(main(arguments, width)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         say("stopped")
         return 130
     except (ProcessFailed, TimeoutError) as error:
         say(f"failed: {error or 'it took too long'}")
         return 1
-    print(table.markdown(result) if arguments.markdown else table.terminal(result))
     return 0
 
 

@@ -10,6 +10,7 @@ from asyncio.subprocess import Process
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.load.held import Hold
 from benchmarks.load.workloads import KINDS, Loaded, Workload
 from benchmarks.process import ProcessFailed, spawn, stop
 
@@ -31,12 +32,14 @@ class LoadGenerator:
         """The process id."""
         return self.process.pid
 
-    async def put(self, workload: Workload) -> Loaded:
+    async def put(self, workload: Workload | Hold) -> Loaded:
         """Has a workload put on the system; raises ProcessFailed when anything in it failed."""
-        kind = next(name for name, known in KINDS.items() if isinstance(workload, known))
+        kind = "hold"
+        if not isinstance(workload, Hold):
+            kind = next(name for name, known in KINDS.items() if isinstance(workload, known))
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        fields = {field.name: getattr(workload, field.name) for field in dataclasses.fields(KINDS[kind])}
+        fields = {field.name: getattr(workload, field.name) for field in dataclasses.fields(workload)}
         self.process.stdin.write(json.dumps({"kind": kind, **fields}).encode() + b"\n")
         await self.process.stdin.drain()
         line = await self.process.stdout.readline()

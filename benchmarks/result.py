@@ -10,10 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.idle_streams import Waves
 from benchmarks.load.workloads import Workload
 from benchmarks.rounds import Measurement
 from benchmarks.summary import Spread, Summary, summarise
-from benchmarks.systems import SYSTEMS, System
+from benchmarks.systems import System
+
+Load = Workload | Waves
+"""What can be put on a system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +37,32 @@ class Result:
     def of(
         cls,
         systems: Sequence[System],
-        workloads: Mapping[str, Workload],
-        rounds: int,
+        workloads: Mapping[str, Load],
         facts: Mapping[str, Any],
         measurements: Sequence[Measurement],
     ) -> Result:
         """Puts together what was measured."""
         return cls(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
-            rounds=rounds,
+            rounds=len({measurement.round for measurement in measurements if "cpu_us" in measurement.metrics}),
             machine=facts,
-            titles={system.name: SYSTEMS[system.name].title for system in systems},
+            titles={system.name: system.title for system in systems},
             processes={system.name: {served.name: served.pid for served in system.processes} for system in systems},
             workloads={name: _described(workload) for name, workload in workloads.items()},
             summary=summarise(measurements),
             measurements=[dataclasses.asdict(measurement) for measurement in measurements],
+        )
+
+    def circumstances(self) -> str:
+        """Tells what the figures depend on, in a sentence."""
+        facts, packages = self.machine, self.machine["packages"]
+        busy = [m["metrics"]["other_cores"] for m in self.measurements if "other_cores" in m["metrics"]]
+        others = f"; other programs kept {sum(busy) / len(busy):.2f} cores busy meanwhile" if busy else ""
+        return (
+            f"{self.time[:10]}, {facts['cores']} cores ({facts['processor']}), {facts['system']}, "
+            f"Python {facts['python']}, grpcio {packages['grpcio']}, protobuf {packages['protobuf']}, "
+            f"SQLite {facts['sqlite']}, FastAPI {packages['fastapi']}, httpx {packages['httpx']}, "
+            f"commit {facts['commit']}{others}."
         )
 
     def write(self, file: Path) -> None:
@@ -69,7 +84,7 @@ class Result:
         return cls(**fields, summary=summary)
 
 
-def _described(workload: Workload) -> dict[str, Any]:
+def _described(workload: Load) -> dict[str, Any]:
     return {"kind": type(workload).__name__.lower(), **dataclasses.asdict(workload)}
 
 

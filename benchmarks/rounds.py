@@ -10,21 +10,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks import cpu
-from benchmarks.load.workloads import Flood, Idle, Paced, Unary, Workload
+from benchmarks.load.workloads import First, Flood, Idle, Paced, Unary, Workload
 from benchmarks.process import ProcessFailed
 from benchmarks.systems import System
 
 # Work that follows an answer (a run's last records, a stream's end) belongs to it.
 SETTLE_SECONDS: Final = 0.1
-WARM_UP: Final[Sequence[Workload]] = (Unary(32, 0.5), Unary(1, 0.2), Paced(40, 25, 0.4, 0.2), Flood(2_000, 0.1))
+WARM_UP: Final[Sequence[Workload]] = (
+    Unary(32, 0.5),
+    Unary(1, 0.2),
+    Paced(40, 25, 0.4, 0.2),
+    First(0.2),
+    Flood(2_000, 0.1),
+)
 WORKLOADS: Final[Mapping[str, Workload]] = {
     "unary": Unary(at_once=32, seconds=1.0),
     "alone": Unary(at_once=1, seconds=0.5),
-    "paced": Paced(streams=40, per_second=25, seconds=2.4, begin_within=1.0),
+    "first": First(seconds=0.5),
+    "paced": Paced(streams=60, per_second=50, seconds=2.0, begin_within=0.5),
+    "paced-light": Paced(streams=40, per_second=25, seconds=2.0, begin_within=0.5),
     "flood": Flood(tokens=5_000, seconds=0.5),
     "idle": Idle(seconds=3.0),
 }
-USUAL: Final = ("unary", "alone", "paced", "flood")
+USUAL: Final = ("unary", "alone", "first", "paced", "paced-light", "flood")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +89,25 @@ async def warm_up(systems: Sequence[System]) -> None:
 
 
 async def run_rounds(
-    systems: Sequence[System], workloads: Mapping[str, Workload], rounds: int, say: Callable[[str], None]
+    systems: Sequence[System],
+    workloads: Mapping[str, Workload],
+    rounds: int,
+    until: float,
+    say: Callable[[str], None],
 ) -> list[Measurement]:
-    """Measures everything in each round; each round begins with another system, so that none has the best place."""
+    """Measures everything in each round; each round begins with another system, so that none has the best place.
+
+    None but the first is begun that would, as long as the one before, end after `until` on the monotonic clock.
+    """
     found: list[Measurement] = []
     for number in range(rounds):
         begin, first = time.monotonic(), number % len(systems)
         order = [*systems[first:], *systems[:first]]
         for name, workload in workloads.items():
             found += [await measure(system, name, workload, number) for system in order]
-        say(f"round {number + 1} of {rounds}: {time.monotonic() - begin:.0f} s")
+        took = time.monotonic() - begin
+        say(f"round {number + 1} of {rounds}: {took:.0f} s")
+        if number + 1 < rounds and time.monotonic() + took > until:
+            say(f"no time is left for {rounds - number - 1} more")
+            break
     return found

@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.rounds import Measurement
 
-BASELINES: Final = ("chain", "fastapi")
+BASELINES: Final = ("chain", "fastapi", "one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Spread:
 
 
 Summary = dict[str, dict[str, dict[str, Spread]]]
-"""Workload → system → metric → its spread; `cpu_per_chain` and `cpu_per_fastapi` are ratios of CPU a unit."""
+"""Workload → system → metric → its spread; `cpu_per_chain`, `…_fastapi`, `…_one` are ratios of CPU a unit."""
 
 
 def summarise(measurements: Sequence[Measurement]) -> Summary:
@@ -41,14 +41,15 @@ def summarise(measurements: Sequence[Measurement]) -> Summary:
     of its sides.
     """
     values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    cpu = {(m.workload, m.round, m.system): m.metrics["cpu_us"] for m in measurements}
+    cpu = {(m.workload, m.round, m.system): m.metrics["cpu_us"] for m in measurements if "cpu_us" in m.metrics}
     for found in measurements:
         for metric, value in found.metrics.items():
             values[found.workload, found.system, metric].append(value)
+        own = cpu.get((found.workload, found.round, found.system))
         for baseline in BASELINES:
-            if divisor := cpu.get((found.workload, found.round, baseline)):
-                ratio = found.metrics["cpu_us"] / divisor
-                values[found.workload, found.system, f"cpu_per_{baseline}"].append(ratio)
+            divisor = cpu.get((found.workload, found.round, baseline))
+            if own is not None and divisor:
+                values[found.workload, found.system, f"cpu_per_{baseline}"].append(own / divisor)
     summary: Summary = {}
     for (workload, system, metric), seen in values.items():
         summary.setdefault(workload, {}).setdefault(system, {})[metric] = Spread.of(seen)

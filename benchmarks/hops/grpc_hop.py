@@ -18,7 +18,7 @@ from benchmarks.work import work
 
 SERVICE: Final = "benchmark.Hop"
 CODEC: Final = (StringValue.SerializeToString, StringValue.FromString)
-TIMEOUT: Final = 20.0
+TIMEOUT: Final = 60.0
 
 
 class Hop(Protocol):

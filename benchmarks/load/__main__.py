@@ -9,11 +9,13 @@ import json
 import os
 import sys
 import traceback
+from functools import partial
 
 import uvloop
 
 from benchmarks.load.callers import open_caller
-from benchmarks.load.workloads import KINDS, Workload
+from benchmarks.load.held import HeldStreams, Hold
+from benchmarks.load.workloads import KINDS, Loaded
 
 LONGEST = 60.0
 
@@ -22,13 +24,18 @@ async def main(kind: str, address: str) -> None:
     """Serves its input."""
     asked = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
-    async with open_caller(kind, address) as caller:
+    connect = partial(open_caller, kind, address)
+    async with connect() as caller, HeldStreams(connect) as held:
+
+        async def obey(kind: str, **fields: object) -> Loaded:
+            if kind == "hold":
+                return await held.reach(Hold(**fields))  # type: ignore[arg-type]  # as another process wrote them
+            return await KINDS[kind](**fields).run(caller)  # type: ignore[arg-type]  # as another process wrote them
+
         while line := await asked.readline():
-            order = json.loads(line)
-            workload: Workload = KINDS[order.pop("kind")](**order)
             try:
                 async with asyncio.timeout(LONGEST):
-                    answer = dataclasses.asdict(await workload.run(caller))
+                    answer = dataclasses.asdict(await obey(**json.loads(line)))
             except Exception:
                 answer = {"error": traceback.format_exc()}
             print(json.dumps(answer), flush=True)

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
-TIMEOUT: Final = 20.0
+TIMEOUT: Final = 60.0
 
 
 class Caller(Protocol):
@@ -33,11 +33,17 @@ class PenstockCaller:
         return "".join(part.text for part in run.output)
 
     async def stream(self, task: str) -> AsyncGenerator[str]:
-        """Yields tokens as they arrive."""
-        async with self._client.stream_run(task, agent="worker") as events:
-            async for event in events:
-                if event.HasField("token"):
-                    yield event.token.text
+        """Yields tokens as they arrive; a run that is left before its end is cancelled, since it would go on."""
+        events, ended = self._client.stream_run(task, agent="worker"), False
+        try:
+            async with events:
+                async for event in events:
+                    if event.HasField("token"):
+                        yield event.token.text
+            ended = True
+        finally:
+            if events.run_id and not ended:
+                await self._client.cancel_run(events.run_id)
 
 
 class GrpcCaller:

@@ -50,7 +50,8 @@ class Unary:
 class Paced:
     """Reads `streams` streams at once, each of `per_second` tokens a second; a unit is a token.
 
-    They begin one after another within `begin_within` seconds, so that their tokens don't fall together.
+    They begin one after another within `begin_within` seconds, so that their tokens don't fall together. How late a
+    token is counts from when it was due; `reached_per_second` is the pace of all streams together that was kept.
     """
 
     streams: int
@@ -63,25 +64,46 @@ class Paced:
         tokens = round(self.seconds * self.per_second)
         first: list[float] = []
         late: list[float] = []
+        rates: list[float] = []
         begin = time.monotonic()
 
         async def read(wait: float) -> None:
             await asyncio.sleep(wait)
-            start, count = time.monotonic(), 0
+            start = time.monotonic()
+            seen: list[float] = []
             async with aclosing(caller.stream(task(tokens, self.per_second))) as stream:
                 async for token in stream:
-                    now = time.monotonic()
-                    if not count:
-                        first.append(now - start)
-                    late.append(now - float(token))
-                    count += 1
-            _check(tokens, range(count))
+                    seen.append(time.monotonic())
+                    late.append(seen[-1] - float(token))
+            _check(tokens, seen)
+            first.append(seen[0] - start)
+            rates.append((tokens - 1) / (seen[-1] - start))
 
         async with asyncio.TaskGroup() as group:
             for number in range(self.streams):
                 group.create_task(read(self.begin_within * number / self.streams))
-        metrics = _percentiles("first_token", first) | _percentiles("token", late)
+        metrics = _percentiles("first_token", first) | _percentiles("token", late) | {"reached_per_second": sum(rates)}
         return Loaded(len(late), time.monotonic() - begin, metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """Reads one stream after another, of two tokens 20 ms apart, with nothing else going on; a unit is a stream."""
+
+    seconds: float
+
+    async def run(self, caller: Caller) -> Loaded:
+        """Puts the load on; raises when a token is missing."""
+        first: list[float] = []
+        begin = time.monotonic()
+        while (start := time.monotonic()) < begin + self.seconds:
+            seen: list[float] = []
+            async with aclosing(caller.stream(task(2, 50))) as stream:
+                async for _ in stream:
+                    seen.append(time.monotonic() - start)
+            _check(2, seen)
+            first.append(seen[0])
+        return Loaded(len(first), time.monotonic() - begin, _percentiles("first_token", first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +137,14 @@ class Idle:
         return Loaded(1, self.seconds)
 
 
-Workload = Unary | Paced | Flood | Idle
-KINDS: Final[dict[str, type[Workload]]] = {"unary": Unary, "paced": Paced, "flood": Flood, "idle": Idle}
+Workload = Unary | Paced | First | Flood | Idle
+KINDS: Final[dict[str, type[Workload]]] = {
+    "unary": Unary,
+    "paced": Paced,
+    "first": First,
+    "flood": Flood,
+    "idle": Idle,
+}
 
 
 def _check(tokens: int, got: Sequence[object]) -> None:
