@@ -176,6 +176,15 @@ def reason_of(status: Status) -> str:
     return from_status(status).reason if status.details else ""
 
 
+def retry_delay_of(status: Status) -> float:
+    """Returns after how many seconds a status asks to come again; 0: it does not say."""
+    retry = error_details_pb2.RetryInfo()
+    for packed in status.details:
+        if packed.Unpack(retry):
+            return float(retry.retry_delay.ToNanoseconds() / 1e9)
+    return 0.0
+
+
 def _class_of(number: int, reason: str) -> type[PenstockError]:
     code = _BY_NUMBER.get(number, grpc.StatusCode.INTERNAL)
     special = _BY_REASON.get(reason)

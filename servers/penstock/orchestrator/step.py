@@ -111,7 +111,7 @@ class StepDriver:
                     self.open_attempt = None
                     if not may_retry(step.retry, failures, cause):
                         return result
-                    await asyncio.sleep(pause_before(step.retry, failures))
+                    await asyncio.sleep(pause_before(step.retry, failures, cause))
             opened = await self._rewind(step, current, cause)
             if not isinstance(opened, OpenAttempt):
                 return opened
