@@ -58,7 +58,9 @@ format: setup ## Format the code and the protos
 .PHONY: types
 types: setup ## Check the types, strictly
 	$(BIN)/mypy
-	$(BIN)/mypy --strict examples scripts
+	$(BIN)/mypy --strict examples scripts typing
+	@$(UV) sync --quiet --frozen --inexact --group pyright
+	$(BIN)/basedpyright --project typing
 
 .PHONY: floors
 floors: setup ## Check that imports point down only

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from penstock.client import Client
 from tests.client.daemon import running_daemon
+from tests.client.two_doors import TwoDoors, two_doors
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +24,17 @@ async def client(address: str) -> AsyncGenerator[Client]:
     """A client of the mesh."""
     async with Client(address) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_doors(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[TwoDoors]:
+    """A real mesh with two gateways, for the tests of one file."""
+    async with two_doors(tmp_path_factory.mktemp("doors")) as doors:
+        yield doors
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def doors(shared_doors: TwoDoors) -> TwoDoors:
+    """A real mesh with two gateways, both up; the test may kill them."""
+    await shared_doors.all_up()
+    return shared_doors

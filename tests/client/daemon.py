@@ -14,13 +14,20 @@ SECONDS_TO_START = 30.0
 
 
 @contextmanager
-def running_daemon(home: Path, agents: tuple[str, ...] = AGENTS) -> Iterator[str]:
-    """Runs all five layers for a block, with the sample agents and tool; gives the door's address."""
+def running_daemon(
+    home: Path,
+    agents: tuple[str, ...] = AGENTS,
+    *,
+    app_dir: Path = SAMPLES,
+    module: str = "agents",
+    tool: str = "tools:measure",
+) -> Iterator[str]:
+    """Runs all five layers for a block, with the sample agents and tool or others; gives the door's address."""
     command = [
         str(Path(sys.executable).parent / "penstockd"),
-        *("--listen", "127.0.0.1:0", "--state", f"sqlite:///{home}/penstock.db", "--app-dir", str(SAMPLES)),
-        *(word for name in agents for word in ("--agent", f"{name}=agents:{name}")),
-        *("--tool", "tools:measure"),
+        *("--listen", "127.0.0.1:0", "--state", f"sqlite:///{home}/penstock.db", "--app-dir", str(app_dir)),
+        *(word for name in agents for word in ("--agent", f"{name}={module}:{name}")),
+        *("--tool", tool),
     ]
     with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as daemon:
         assert daemon.stdout is not None

@@ -30,7 +30,7 @@ END = StreamRunResponse(
 
 async def test_a_stream_that_just_ends_before_its_run_is_an_error_with_the_run_to_attach_to() -> None:
     """A transcript that was cut off must not look whole."""
-    async with playing(Scripted([BEGIN, piece(1, 2)])) as stage, Client(stage.address) as client:
+    async with playing(Scripted([BEGIN, piece(1, 2)])) as stage, Client(stage.address, patience=0) as client:
         stream = client.stream_run("x")
         with pytest.raises(errors.Unavailable) as broken:
             [event async for event in stream]
@@ -41,7 +41,10 @@ async def test_a_stream_that_just_ends_before_its_run_is_an_error_with_the_run_t
 @pytest.mark.parametrize("wrong", [piece(4), piece(2), piece(1)])
 async def test_events_out_of_order_are_an_error_and_never_shown(wrong: StreamRunResponse) -> None:
     """Gapless and without repeats is the promise that all else stands on."""
-    async with playing(Scripted([BEGIN, piece(1, 2), wrong, END])) as stage, Client(stage.address) as client:
+    async with (
+        playing(Scripted([BEGIN, piece(1, 2), wrong, END])) as stage,
+        Client(stage.address, patience=0) as client,
+    ):
         stream = client.stream_run("x")
         assert [(await anext(stream)).sequence for _ in range(2)] == [1, 2]
         with pytest.raises(errors.Internal, match="where 3 was due"):
@@ -53,7 +56,7 @@ async def test_events_out_of_order_are_an_error_and_never_shown(wrong: StreamRun
 async def test_a_connection_that_breaks_says_so_and_names_the_run() -> None:
     """It is told from a mesh that was never there."""
     script = Scripted([BEGIN, piece(1)], stays_open=True)
-    async with playing(script) as stage, Client(stage.address) as client, client.stream_run("x") as stream:
+    async with playing(script) as stage, Client(stage.address, patience=0) as client, client.stream_run("x") as stream:
         assert (await anext(stream)).sequence == 1
         async with asyncio.TaskGroup() as group:
             group.create_task(stage.server.stop(0))
@@ -66,7 +69,7 @@ async def test_a_connection_that_breaks_says_so_and_names_the_run() -> None:
 async def test_a_refusal_without_details_still_becomes_one_of_our_errors() -> None:
     """A proxy between client and gateway speaks plain gRPC."""
     script = Scripted([], abort=grpc.StatusCode.RESOURCE_EXHAUSTED)
-    async with playing(script) as stage, Client(stage.address) as client:
+    async with playing(script) as stage, Client(stage.address, patience=0) as client:
         with pytest.raises(errors.ResourceExhausted, match="as told") as refused:
             await anext(client.stream_run("x"))
     assert refused.value.metadata["request_id"].startswith("req-")
@@ -75,7 +78,7 @@ async def test_a_refusal_without_details_still_becomes_one_of_our_errors() -> No
 async def test_unavailable_from_a_proxy_names_the_address() -> None:
     """Nothing of ours answered."""
     script = Scripted([], abort=grpc.StatusCode.UNAVAILABLE)
-    async with playing(script) as stage, Client(stage.address) as client:
+    async with playing(script) as stage, Client(stage.address, patience=0) as client:
         with pytest.raises(errors.Unavailable, match=stage.address) as refused:
             await anext(client.stream_run("x"))
     assert refused.value.reason == UNREACHABLE
@@ -84,14 +87,14 @@ async def test_unavailable_from_a_proxy_names_the_address() -> None:
 async def test_an_error_after_the_end_does_not_matter() -> None:
     """The run's last event was seen; there is nothing left to miss."""
     script = Scripted([BEGIN, SILENCE, piece(1, 2), SILENCE, END], abort=grpc.StatusCode.UNAVAILABLE)
-    async with playing(script) as stage, Client(stage.address) as client:
+    async with playing(script) as stage, Client(stage.address, patience=0) as client:
         assert [event.sequence async for event in client.stream_run("x")] == [1, 2, 3]
 
 
 async def test_a_stream_whose_wait_was_given_up_says_so_when_it_is_read_on() -> None:
     """Instead of a CancelledError, with which a task that nobody cancelled would end without a word."""
     script = Scripted([BEGIN, piece(1)], stays_open=True)
-    async with playing(script) as stage, Client(stage.address) as client, client.stream_run("x") as stream:
+    async with playing(script) as stage, Client(stage.address, patience=0) as client, client.stream_run("x") as stream:
         await anext(stream)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
@@ -105,7 +108,7 @@ async def test_a_stream_whose_wait_was_given_up_says_so_when_it_is_read_on() -> 
 async def test_closing_a_stream_ends_a_wait_for_its_next_event_with_an_error() -> None:
     """The waiting task was not cancelled, and must not look so."""
     script = Scripted([BEGIN], stays_open=True)
-    async with playing(script) as stage, Client(stage.address) as client, client.stream_run("x") as stream:
+    async with playing(script) as stage, Client(stage.address, patience=0) as client, client.stream_run("x") as stream:
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(_failure_of(stream))
             await asyncio.sleep(0)  # so that it waits
@@ -122,7 +125,7 @@ async def _failure_of(stream: RunStream) -> errors.PenstockError:
 async def test_leaving_a_stream_ends_its_call() -> None:
     """By leaving the block, and by dropping the stream without a word."""
     script = Scripted([BEGIN, piece(1)], stays_open=True)
-    async with asyncio.timeout(20), playing(script) as stage, Client(stage.address) as client:
+    async with asyncio.timeout(20), playing(script) as stage, Client(stage.address, patience=0) as client:
         async with client.stream_run("x") as stream:
             await anext(stream)
         await script.left.wait()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.client import RunState, Transcript, errors
+from penstock.client import Client, RunState, Transcript, errors
 from penstock.v1 import run_event_pb2 as events
 from penstock.wire.status import from_status
 from tests.topologies.mesh import ROOT, Mesh
@@ -88,6 +88,7 @@ async def test_a_finished_run_can_be_read_while_the_orchestrator_is_dead(split_m
         assert [event async for event in client.attach_run(run.run_id)] == whole
         assert [event async for event in client.attach_run(run.run_id, 5)] == whole[5:]
         assert (await client.get_run(run.run_id)).output[0].text.startswith("0 1 2")
+    async with Client(split_mesh.address, patience=0) as client:
         with pytest.raises(errors.Unavailable) as away:
             await client.create_run("x", agent="echo")
         assert away.value.retry_after is not None
@@ -163,7 +164,8 @@ async def test_runs_wait_out_a_short_absence_of_the_state_layer(split_mesh: Mesh
         async for event in client.attach_run(run.run_id):
             if event.sequence == 20:
                 break
-        await state.kill()
+    await state.kill()
+    async with Client(split_mesh.address, patience=0) as client:
         with pytest.raises(errors.Unavailable) as away:
             await client.get_run(run.run_id)
         assert away.value.retry_after is not None

@@ -1,15 +1,24 @@
-"""The asynchronous client of a Penstock mesh.
+"""The client of a Penstock mesh.
 
-async with Client("127.0.0.1:50051") as client:
+async with Client("gw-a:50051,gw-b:50051") as client:
     async with client.stream_run("Summarise this …", agent="summarise") as stream:
         async for event in stream:
             print(event.token.text, end="", flush=True)
+
+Where there is no `await`, in scripts and notebooks, one function does:
+
+done = penstock.client.run("Summarise this …", agent="summarise")
+print(text_of(done))
 """
 
+from penstock.client.blocking import run
 from penstock.client.client import Client
+from penstock.client.cursor import Cursor
+from penstock.client.output import text_of
+from penstock.client.reconnecting import Reconnecting
 from penstock.client.render import Transcript
 from penstock.client.run_error import error_of
-from penstock.client.run_stream import Cursor, RunStream
+from penstock.client.run_stream import RunStream
 from penstock.client.spec import RunOptions, Task
 from penstock.v1.plan_pb2 import Plan, Step
 from penstock.v1.run_event_pb2 import RunEvent
@@ -25,6 +34,7 @@ __all__ = [
     "OnBusy",
     "PenstockError",
     "Plan",
+    "Reconnecting",
     "Run",
     "RunEvent",
     "RunOptions",
@@ -37,4 +47,6 @@ __all__ = [
     "error_of",
     "errors",
     "load_plan",
+    "run",
+    "text_of",
 ]

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
-import grpc
-
-from penstock.client.asking import Asked, asking
-from penstock.client.door import open_door
+from penstock.client.addresses import addresses_in
+from penstock.client.calls import Calls
+from penstock.client.cursor import Cursor
+from penstock.client.doors import Doors
 from penstock.client.pages import all_pages
-from penstock.client.run_stream import Cursor, RunStream
+from penstock.client.persistence import Persistence
+from penstock.client.run_stream import RunStream
 from penstock.client.spec import RunOptions, Task, run_spec
 from penstock.v1 import gateway_pb2 as pb
-from penstock.v1 import gateway_pb2_grpc
-from penstock.wire.target import grpc_target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
+    from penstock.client.reconnecting import Reconnecting
     from penstock.v1.executor_pb2 import AgentDescription
-    from penstock.v1.gateway_pb2_grpc import GatewayServiceAsyncStub
     from penstock.v1.orchestrator_pb2 import WorkflowDescription
     from penstock.v1.run_pb2 import Run, RunState
     from penstock.v1.session_pb2 import Session, SessionMessage
@@ -33,19 +31,33 @@ PAGE: Final = 200
 
 
 class Client:
-    """Talks to one gateway, or to several replicas of it behind one address; for use with `async with`.
+    """Talks to a mesh through its gateway, or through whichever of several gateways answers.
 
-    `address` is `host:port`, several `ip:port` with commas between, or a gRPC target (else: ValueError). `timeout` is
-    the time in seconds for each call that doesn't wait for a run's events or end.
+        async with Client("gw-a:50051,gw-b:50051") as client:
+            run = await client.execute_run("Summarise this …", agent="summarise")
 
-    Every method raises the errors of `penstock.wire.errors`, with `request_id` in their metadata, and `run_id` where a
-    run was recorded. A run that fails is no error but a Run whose state is FAILED.
+    `address` is `host:port`, `unix:/path` or a gRPC target, several of them as a sequence or with commas between; else
+    ValueError. Calls go to the first until it is lost or says that it, or a layer behind it, is away; then to the next.
+
+    `timeout` is the time in seconds, all repeats included, for each call that doesn't wait for a run's events or end.
+    `patience` is for how many seconds after a lost connection, or an answer that says "not now", calls are repeated
+    and streams attach again by themselves; 0: never. It makes nothing happen twice: runs are started under a key.
+    A client that never reached anybody gives up at once.
+
+    Every method raises the errors of `penstock.client.errors`, with `request_id` in their metadata, and `run_id` where
+    a run was recorded. A run that fails is no error but a Run whose state is FAILED; `error_of` tells why.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float = 30.0) -> None:
-        self.address = address
-        self._target = grpc_target(address)
+    def __init__(
+        self, address: str | Sequence[str] = DEFAULT_ADDRESS, *, timeout: float = 30.0, patience: float = 60.0
+    ) -> None:
+        addresses = addresses_in(address)
+        self.address: str = ",".join(addresses)
+        """Where the doors are, as one text."""
         self._timeout = timeout
+        self._patience = patience
+        self._doors = Doors(addresses)
+        self._calls = Calls(self._doors, patience)
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,57 +68,85 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Ends the client's calls and its connection; runs go on."""
-        await self._channel.close()
+        """Ends the client's calls and its connections; runs go on."""
+        await self._doors.aclose()
 
     async def create_run(self, task: Task, **options: Unpack[RunOptions]) -> Run:
-        """Starts a run in the background, and returns it as recorded."""
+        """Starts a run in the background, and returns it as recorded: from then on it survives any process.
+
+        run = await client.create_run("Count the words of …", agent="hello", labels={"batch": "7"})
+        …
+        run = await client.get_run(run.run_id)
+        """
         spec = run_spec(task, **options)
-        with asking(self.address, idempotency_key=spec.idempotency_key) as asked:
-            request = pb.CreateRunRequest(spec=spec)
-            answer = await self._stub.CreateRun(request, timeout=self._timeout, metadata=asked.metadata)
-        return answer.run
+        request = pb.CreateRunRequest(spec=spec)
+        key = spec.idempotency_key
+        return (await self._calls.ask(lambda stub: stub.CreateRun, request, self._timeout, idempotency_key=key)).run
 
     async def execute_run(self, task: Task, *, wait: float | None = None, **options: Unpack[RunOptions]) -> Run:
         """Starts a run and returns it when it has ended, in whichever way.
 
+            run = await client.execute_run("one two three", agent="hello")
+            print(text_of(run) if run.state == RunState.RUN_STATE_SUCCEEDED else error_of(run))
+
         After `wait` seconds (None: never) this raises DeadlineExceeded, and the run goes on; the same call with the
-        error's `idempotency_key` waits on.
+        error's `metadata["idempotency_key"]` waits on. It is one run however often the call had to be repeated.
         """
         spec = run_spec(task, **options)
-        with asking(self.address, idempotency_key=spec.idempotency_key) as asked:
-            request = pb.ExecuteRunRequest(spec=spec)
-            answer = await self._stub.ExecuteRun(request, timeout=wait, metadata=asked.metadata)
-        return answer.run
+        request = pb.ExecuteRunRequest(spec=spec)
+        key = spec.idempotency_key
+        return (await self._calls.ask(lambda stub: stub.ExecuteRun, request, wait, idempotency_key=key)).run
 
-    def stream_run(self, task: Task, **options: Unpack[RunOptions]) -> RunStream:
-        """Starts a run, when first iterated over or entered, and yields its events from the first to the last."""
+    def stream_run(
+        self,
+        task: Task,
+        *,
+        on_reconnect: Callable[[Reconnecting], None] | None = None,
+        **options: Unpack[RunOptions],
+    ) -> RunStream:
+        """Starts a run, when first iterated over or entered, and yields its events from the first to the last.
+
+            async with client.stream_run("one two three", agent="hello") as stream:
+                async for event in stream:
+                    print(event.token.text, end="", flush=True)
+
+        A lost connection is made good without a gap or a repeat; `on_reconnect` is told before each pause. Where a
+        step's attempt is lost the log says `rewind`: a `Transcript` follows it, and holds exactly one attempt's text.
+        """
         request = pb.StreamRunRequest(spec=run_spec(task, **options))
-        asked = Asked.anew(self.address)
-        return RunStream(lambda: self._stub.StreamRun(request, timeout=None, metadata=asked.metadata), asked)
+        persistence = Persistence(self._doors, self._patience)
+        return RunStream(self._doors, persistence, request, on_reconnect=on_reconnect)
 
-    def attach_run(self, run_id: str, after_sequence: int = 0, generation: int = 0) -> RunStream:
+    def attach_run(
+        self,
+        run_id: str,
+        after_sequence: int = 0,
+        generation: int = 0,
+        *,
+        on_reconnect: Callable[[Reconnecting], None] | None = None,
+    ) -> RunStream:
         """Yields a run's events after the one seen last, live or after its end alike.
+
+            seen = stream.cursor  # of a stream that was left
+            async for event in client.attach_run(run_id, seen.after_sequence, seen.generation):
+                …
 
         Raises (while iterating):
             DataLoss: `generation` is not the log's any more; carries the last common sequence.
             OutOfRange: the events after `after_sequence` are not kept any more; carries the first kept.
         """
-        cursor = Cursor(generation, after_sequence)
-        request = pb.AttachRunRequest(run_id=run_id, generation=generation, after_sequence=after_sequence)
-        asked = Asked.anew(self.address)
         return RunStream(
-            lambda: self._stub.AttachRun(request, timeout=None, metadata=asked.metadata),
-            asked,
+            self._doors,
+            Persistence(self._doors, self._patience),
             run_id=run_id,
-            cursor=cursor,
+            cursor=Cursor(generation, after_sequence),
+            on_reconnect=on_reconnect,
         )
 
     async def get_run(self, run_id: str) -> Run:
-        """Returns a run as it stands."""
-        with asking(self.address, run_id=run_id) as asked:
-            request = pb.GetRunRequest(run_id=run_id)
-            return (await self._stub.GetRun(request, timeout=self._timeout, metadata=asked.metadata)).run
+        """Returns a run as it stands, with plan, input and output."""
+        request = pb.GetRunRequest(run_id=run_id)
+        return (await self._calls.ask(lambda stub: stub.GetRun, request, self._timeout, run_id=run_id)).run
 
     def list_runs(
         self,
@@ -118,7 +158,11 @@ class Client:
         created_before: datetime | None = None,
         page_size: int = PAGE,
     ) -> AsyncGenerator[Run, None]:
-        """Yields runs for which all conditions hold, newest first, without plan, input and output."""
+        """Yields runs for which all conditions hold, newest first, without plan, input and output.
+
+        async for run in client.list_runs(states=[RunState.RUN_STATE_FAILED], labels={"batch": "7"}):
+            print(run.run_id, error_of(run))
+        """
         request = pb.ListRunsRequest(page_size=page_size, session_id=session, states=list(states), labels=labels)
         if created_after is not None:
             request.created_after_time.FromDatetime(created_after)
@@ -127,50 +171,52 @@ class Client:
 
         async def ask(token: str) -> pb.ListRunsResponse:
             request.page_token = token
-            with asking(self.address) as asked:
-                return await self._stub.ListRuns(request, timeout=self._timeout, metadata=asked.metadata)
+            return await self._calls.ask(lambda stub: stub.ListRuns, request, self._timeout)
 
         return all_pages(ask, lambda page: page.runs)
 
     async def cancel_run(self, run_id: str, reason: str = "") -> Run:
-        """Asks for a run's end, and returns it as it stands; one that had ended before is left as it was."""
-        with asking(self.address, run_id=run_id) as asked:
-            request = pb.CancelRunRequest(run_id=run_id, reason=reason)
-            return (await self._stub.CancelRun(request, timeout=self._timeout, metadata=asked.metadata)).run
+        """Asks for a run's end, and returns it as it stands; one that had ended before is left as it was.
+
+        The wish is durable when this returns, and the run ends soon after: attach to it to see the end.
+        """
+        request = pb.CancelRunRequest(run_id=run_id, reason=reason)
+        return (await self._calls.ask(lambda stub: stub.CancelRun, request, self._timeout, run_id=run_id)).run
 
     async def get_session(self, session_id: str) -> Session:
         """Returns a conversation as it stands, without its messages."""
-        with asking(self.address) as asked:
-            request = pb.GetSessionRequest(session_id=session_id)
-            return (await self._stub.GetSession(request, timeout=self._timeout, metadata=asked.metadata)).session
+        request = pb.GetSessionRequest(session_id=session_id)
+        return (await self._calls.ask(lambda stub: stub.GetSession, request, self._timeout)).session
 
     def list_messages(
         self, session_id: str, *, newest_first: bool = False, page_size: int = PAGE
     ) -> AsyncGenerator[SessionMessage, None]:
-        """Yields a conversation's messages, oldest first unless asked otherwise."""
+        """Yields a conversation's messages, oldest first unless asked otherwise.
+
+        await client.execute_run("My name is Ann.", agent="model", session="tuesday")
+        async for message in client.list_messages("tuesday"):
+            print("".join(part.text for part in message.content))
+        """
 
         async def ask(token: str) -> pb.ListMessagesResponse:
             request = pb.ListMessagesRequest(
                 session_id=session_id, page_size=page_size, page_token=token, newest_first=newest_first
             )
-            with asking(self.address) as asked:
-                return await self._stub.ListMessages(request, timeout=self._timeout, metadata=asked.metadata)
+            return await self._calls.ask(lambda stub: stub.ListMessages, request, self._timeout)
 
         return all_pages(ask, lambda page: page.messages)
 
     async def delete_session(self, session_id: str) -> bool:
-        """Deletes a conversation and its messages; False when there was none."""
-        with asking(self.address) as asked:
-            request = pb.DeleteSessionRequest(session_id=session_id)
-            return (await self._stub.DeleteSession(request, timeout=self._timeout, metadata=asked.metadata)).deleted
+        """Deletes a conversation and its messages; False when there was none, or none any more after a repeat."""
+        request = pb.DeleteSessionRequest(session_id=session_id)
+        return (await self._calls.ask(lambda stub: stub.DeleteSession, request, self._timeout)).deleted
 
     async def list_agents(self) -> list[AgentDescription]:
         """Returns the agents that runs can name."""
 
         async def ask(token: str) -> pb.ListAgentsResponse:
             request = pb.ListAgentsRequest(page_size=PAGE, page_token=token)
-            with asking(self.address) as asked:
-                return await self._stub.ListAgents(request, timeout=self._timeout, metadata=asked.metadata)
+            return await self._calls.ask(lambda stub: stub.ListAgents, request, self._timeout)
 
         return [agent async for agent in all_pages(ask, lambda page: page.agents)]
 
@@ -179,8 +225,7 @@ class Client:
 
         async def ask(token: str) -> pb.ListToolsResponse:
             request = pb.ListToolsRequest(page_size=PAGE, page_token=token)
-            with asking(self.address) as asked:
-                return await self._stub.ListTools(request, timeout=self._timeout, metadata=asked.metadata)
+            return await self._calls.ask(lambda stub: stub.ListTools, request, self._timeout)
 
         return [tool async for tool in all_pages(ask, lambda page: page.tools)]
 
@@ -189,22 +234,10 @@ class Client:
 
         async def ask(token: str) -> pb.ListWorkflowsResponse:
             request = pb.ListWorkflowsRequest(page_size=PAGE, page_token=token)
-            with asking(self.address) as asked:
-                return await self._stub.ListWorkflows(request, timeout=self._timeout, metadata=asked.metadata)
+            return await self._calls.ask(lambda stub: stub.ListWorkflows, request, self._timeout)
 
         return [workflow async for workflow in all_pages(ask, lambda page: page.workflows)]
 
     async def get_status(self) -> pb.GetStatusResponse:
         """Tells how the layers are, as the gateway sees them; also where it isn't ready itself."""
-        with asking(self.address) as asked:
-            request = pb.GetStatusRequest()
-            return await self._stub.GetStatus(request, timeout=self._timeout, metadata=asked.metadata)
-
-    @cached_property
-    def _channel(self) -> grpc.aio.Channel:
-        # Made on first use: a channel belongs to the running event loop, and a client may be made before there is one.
-        return open_door(self._target)
-
-    @cached_property
-    def _stub(self) -> GatewayServiceAsyncStub:
-        return gateway_pb2_grpc.GatewayServiceStub(self._channel)
+        return await self._calls.ask(lambda stub: stub.GetStatus, pb.GetStatusRequest(), self._timeout)

@@ -37,7 +37,7 @@ class RunOptions(TypedDict, total=False):
 
 
 def run_spec(task: Task, **options: Unpack[RunOptions]) -> RunSpec:
-    """Makes the spec of a run, with a key of its own where none is given, so that gRPC's retries start nothing twice.
+    """Makes the spec of a run, with a key of its own where none is given, so that repeats start nothing twice.
 
     Raises:
         InvalidArgument: what the server could not even be asked; everything else it checks itself.

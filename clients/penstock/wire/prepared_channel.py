@@ -7,7 +7,7 @@ from typing import Any, Self
 import grpc
 
 from penstock.wire.call import Call, Kind, Side
-from penstock.wire.preparing import Prepare
+from penstock.wire.preparing import Prepare, prepare, tell, tell_when_done
 
 
 class _Prepared:
@@ -28,11 +28,21 @@ class _Prepared:
         **rest: Any,
     ) -> Any:
         call = Call(self._method, self._kind, Side.CLIENT, list(metadata or ()), timeout, wait_for_ready)
-        for prepare in self._prepares:
-            prepare(call)
-        return self._inner(
-            *request, timeout=call.timeout, metadata=tuple(call.metadata), wait_for_ready=call.wait_for_ready, **rest
-        )
+        told = prepare(call, self._prepares)
+        try:
+            ongoing = self._inner(
+                *request,
+                timeout=call.timeout,
+                metadata=tuple(call.metadata),
+                wait_for_ready=call.wait_for_ready,
+                **rest,
+            )
+        except BaseException:
+            tell(told, grpc.StatusCode.UNKNOWN)
+            raise
+        if told:
+            tell_when_done(ongoing, told)
+        return ongoing
 
 
 class PreparedChannel(grpc.aio.Channel):

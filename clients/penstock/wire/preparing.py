@@ -1,4 +1,4 @@
-"""`prepare_calls`: what is added to every call of a channel before it leaves, where nothing needs to be done after it.
+"""`prepare_calls`: what is done to every call of a channel before it leaves, and once it is over.
 
 def client_deadline(call: Call) -> None:
     call.timeout = clamp_timeout(call.timeout)
@@ -12,11 +12,57 @@ from typing import Any
 import grpc
 
 from penstock.wire.call import Call, Kind
+from penstock.wire.in_process.calls import InProcessCall
 from penstock.wire.leaving import changed, leaving
 
-# Changes the metadata or the timeout of a call that is about to leave. Raising keeps it from leaving.
-Prepare = Callable[[Call], None]
+# Told once how a call ended, also one that was cancelled, or that never left (UNKNOWN).
+Done = Callable[[grpc.StatusCode], None]
+
+# Changes the metadata or the timeout of a call that is about to leave, and returns whom to tell of its end, if anyone.
+# Raising keeps it from leaving.
+Prepare = Callable[[Call], Done | None]
 Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Any]
+
+
+def prepare(call: Call, prepares: Sequence[Prepare]) -> Sequence[Done]:
+    """Prepares a call, and returns whom to tell of its end; when one refuses the call, those before it are told."""
+    told: list[Done] | None = None
+    try:
+        for each in prepares:
+            done = each(call)
+            if done is not None:
+                told = [done] if told is None else [*told, done]
+    except BaseException:
+        tell(told or (), grpc.StatusCode.UNKNOWN)
+        raise
+    return told or ()
+
+
+def tell(told: Sequence[Done], code: grpc.StatusCode) -> None:
+    """Tells how a call ended."""
+    for done in told:
+        done(code)
+
+
+def tell_when_done(ongoing: Any, told: Sequence[Done]) -> None:
+    """Tells how a call ended once it has."""
+    if isinstance(ongoing, InProcessCall):
+        ongoing.when_settled(lambda code: tell(told, code))
+        return
+    try:
+        ongoing.add_done_callback(lambda call: tell(told, code_of_done(call)))
+    except NotImplementedError:  # the call is over, and an interceptor put its bare response in its place
+        tell(told, grpc.StatusCode.OK)
+
+
+def code_of_done(call: grpc.aio.Call) -> grpc.StatusCode:
+    """Returns the status of a call that is over: its coroutine then ends at once."""
+    try:
+        call.code().send(None)
+    except StopIteration as ended:
+        code: grpc.StatusCode = ended.value
+        return code
+    return grpc.StatusCode.UNKNOWN
 
 
 class Preparing:
@@ -28,9 +74,15 @@ class Preparing:
 
     async def _proceed(self, proceed: Continuation, details: grpc.aio.ClientCallDetails, sent: Any) -> Any:
         call = leaving(self._kind, details)
-        for prepare in self.prepares:
-            prepare(call)
-        return await proceed(changed(details, call), sent)
+        told = prepare(call, self.prepares)
+        try:
+            ongoing = await proceed(changed(details, call), sent)
+        except BaseException:
+            tell(told, grpc.StatusCode.UNKNOWN)
+            raise
+        if told:
+            tell_when_done(ongoing, told)
+        return ongoing
 
 
 class _UnaryUnary(Preparing, grpc.aio.UnaryUnaryClientInterceptor):

@@ -53,6 +53,11 @@ class InProcessCall(grpc.aio.Call):
     def add_done_callback(self, callback: Callable[[Any], object]) -> None:
         self._exchange.on_settled(partial(callback, self))
 
+    def when_settled(self, callback: Callable[[grpc.StatusCode], object]) -> None:
+        """Calls back with the status once there is one; unlike a done callback, this doesn't keep the call alive."""
+        exchange = self._exchange
+        exchange.on_settled(lambda: callback(exchange.status.code if exchange.status else grpc.StatusCode.UNKNOWN))
+
     async def initial_metadata(self) -> grpc.aio.Metadata:
         return grpc.aio.Metadata(*await self._exchange.initial_metadata())
 
