@@ -47,6 +47,26 @@ async def test_a_write_is_seen_only_once_it_is_committed(database: Database) -> 
     assert rows(database) == ["row-1", "row-2"]
 
 
+async def test_what_a_write_wants_done_after_the_commit_is_done_only_if_it_was_not_undone(database: Database) -> None:
+    """It is done before the write is answered, and never for a write that raised."""
+    told: list[str] = []
+
+    def succeed(transaction: Transaction) -> None:
+        transaction.on_commit(lambda: told.append("kept"))
+
+    def fail(transaction: Transaction) -> None:
+        transaction.on_commit(lambda: told.append("lost"))
+        raise LookupError("no")
+
+    kept, lost = database.write(succeed), database.write(fail)
+    assert told == []
+    kept.add_done_callback(lambda _: told.append("answered"))
+    await kept
+    with pytest.raises(LookupError):
+        await lost
+    assert told == ["kept", "answered"]
+
+
 async def test_a_write_that_raises_undoes_itself_alone(database: Database) -> None:
     """What it had written is gone, its undo is done, and its neighbours in the commit are kept."""
     undone: list[str] = []

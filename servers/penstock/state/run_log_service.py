@@ -19,6 +19,7 @@ from penstock.state.tails.tail import open_tail
 from penstock.state.tails.tail_stream import TailStream
 from penstock.state.violations import Violations
 from penstock.v1 import run_log_pb2 as pb
+from penstock.v1.run_log_pb2 import APPEND_OUTCOME_INVALID, RECORD_OUTCOME_REFUSED
 from penstock.v1.run_log_pb2_grpc import RunLogServiceServicer
 from penstock.wire.errors import FailedPrecondition, InvalidArgument, PenstockError
 from penstock.wire.status import to_status
@@ -47,7 +48,7 @@ class RunLogService(RunLogServiceServicer):
         response = pb.RecordRunsResponse()
         for outcome in outcomes:
             if isinstance(outcome, FailedPrecondition | InvalidArgument):
-                refused = pb.RecordOutcome.RECORD_OUTCOME_REFUSED
+                refused = RECORD_OUTCOME_REFUSED
                 response.results.add(outcome=refused, refusal=to_status(outcome))
             elif isinstance(outcome, BaseException):
                 raise outcome
@@ -93,7 +94,7 @@ class RunLogService(RunLogServiceServicer):
             elif isinstance(outcome, Exception):
                 # A fault of ours that this entry brings out must not hold up those that came with it, time and again.
                 _LOGGER.error("could not append to run %s", entry.run_id, exc_info=outcome)
-                invalid = pb.AppendOutcome.APPEND_OUTCOME_INVALID
+                invalid = APPEND_OUTCOME_INVALID
                 response.results.add(outcome=invalid, detail="the store can't take this entry; its log says why")
             elif isinstance(outcome, BaseException):
                 raise outcome

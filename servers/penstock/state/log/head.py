@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from penstock.v1.run_event_pb2 import StepOutcome
+from penstock.v1.run_event_pb2 import STEP_OUTCOME_CANCELLED, STEP_OUTCOME_SKIPPED, STEP_OUTCOME_SUCCEEDED
 from penstock.v1.run_log_pb2 import RunRecord, StepRecord
-from penstock.v1.run_pb2 import RunState
+from penstock.v1.run_pb2 import RUN_STATE_SUCCEEDED, RunState
 
 # After these no further attempt of the step can follow.
 DONE_OUTCOMES = frozenset(
     {
-        StepOutcome.STEP_OUTCOME_SUCCEEDED,
-        StepOutcome.STEP_OUTCOME_SKIPPED,
-        StepOutcome.STEP_OUTCOME_CANCELLED,
+        STEP_OUTCOME_SUCCEEDED,
+        STEP_OUTCOME_SKIPPED,
+        STEP_OUTCOME_CANCELLED,
     }
 )
 
@@ -23,7 +23,7 @@ class RunHead:
 
     `record` holds what changes as the run goes on and is stored when `changed`; `waiting` has the steps that wait,
     `writers` the newest number of each writer; `output_sequence` is that of the event with the run's output, 0: none
-    yet.
+    yet; not `stored` is a new run, whose row is written once its first events are in the log.
     """
 
     number: int
@@ -41,6 +41,7 @@ class RunHead:
     writers: dict[str, int] = field(default_factory=dict)
     steps: dict[str, StepRecord] = field(default_factory=dict)
     changed: bool = False
+    stored: bool = True
 
     def __post_init__(self) -> None:
         self.steps = {step.step_id: step for step in self.record.steps}
@@ -64,4 +65,4 @@ class RunHead:
 
 def is_terminal(state: int) -> bool:
     """Tells whether a state is an end."""
-    return state >= RunState.RUN_STATE_SUCCEEDED
+    return state >= RUN_STATE_SUCCEEDED

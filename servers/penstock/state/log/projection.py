@@ -7,9 +7,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from penstock.state.log.fences import check_attempt
 from penstock.state.log.head import DONE_OUTCOMES, RunHead
 from penstock.state.log.refused import Refused, invalid
-from penstock.v1.run_event_pb2 import RunEvent, StepFinished, StepOutcome
-from penstock.v1.run_log_pb2 import AppendOutcome, StepRecord
-from penstock.v1.run_pb2 import RunState, Usage
+from penstock.v1.run_event_pb2 import STEP_OUTCOME_SUCCEEDED, STEP_OUTCOME_UNSPECIFIED, RunEvent, StepFinished
+from penstock.v1.run_log_pb2 import APPEND_OUTCOME_ATTEMPT_CLOSED, APPEND_OUTCOME_STEP_FINISHED, StepRecord
+from penstock.v1.run_pb2 import RUN_STATE_QUEUED, RUN_STATE_RUNNING, RUN_STATE_WAITING, Usage
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ def apply(head: RunHead, event: RunEvent, time: Timestamp, consequences: Consequ
         _check_place(head, event)
         return
     consequences.lifecycle = True
-    if head.state == RunState.RUN_STATE_QUEUED and kind not in ("run_started", "run_finished"):
+    if head.state == RUN_STATE_QUEUED and kind not in ("run_started", "run_finished"):
         raise invalid(f"{kind}: the run has not started")
     match kind:
         case "run_started":
@@ -67,7 +67,7 @@ def apply(head: RunHead, event: RunEvent, time: Timestamp, consequences: Consequ
 
 def _check_place(head: RunHead, event: RunEvent) -> None:
     """An attempt's entry was fenced as a whole; the owner may write beside an attempt, but not make one up."""
-    if head.state == RunState.RUN_STATE_QUEUED:
+    if head.state == RUN_STATE_QUEUED:
         raise invalid("the run has not started")
     if event.step_id:
         step = head.steps.get(event.step_id)
@@ -79,9 +79,9 @@ def _check_place(head: RunHead, event: RunEvent) -> None:
 
 def _run_started(head: RunHead, time: Timestamp) -> None:
     run = head.record.run
-    if run.state != RunState.RUN_STATE_QUEUED:
+    if run.state != RUN_STATE_QUEUED:
         raise invalid("run_started: the run has started already")
-    run.state = RunState.RUN_STATE_RUNNING
+    run.state = RUN_STATE_RUNNING
     run.start_time.CopyFrom(time)
     head.claimable = False
 
@@ -89,7 +89,7 @@ def _run_started(head: RunHead, time: Timestamp) -> None:
 def _step_started(head: RunHead, event: RunEvent, time: Timestamp) -> None:
     step = head.steps.get(event.step_id)
     if step is not None and step.outcome in DONE_OUTCOMES:
-        raise Refused(AppendOutcome.APPEND_OUTCOME_STEP_FINISHED, f"step {event.step_id} is done")
+        raise Refused(APPEND_OUTCOME_STEP_FINISHED, f"step {event.step_id} is done")
     newest = 0 if step is None else step.attempt
     if event.attempt != newest + 1:
         raise invalid(f"step_started: the next attempt of step {event.step_id} is {newest + 1}, not {event.attempt}")
@@ -99,7 +99,7 @@ def _step_started(head: RunHead, event: RunEvent, time: Timestamp) -> None:
         _lose(head, step, time)
     step.attempt = event.attempt
     step.open = True
-    step.outcome = StepOutcome.STEP_OUTCOME_UNSPECIFIED
+    step.outcome = STEP_OUTCOME_UNSPECIFIED
     step.started_sequence = event.sequence
     step.finished_sequence = 0
     step.ClearField("error")
@@ -115,7 +115,7 @@ def _rewind(head: RunHead, event: RunEvent, time: Timestamp) -> None:
         _lose(head, step, time)
     elif step.attempt != event.attempt:
         raise Refused(
-            AppendOutcome.APPEND_OUTCOME_ATTEMPT_CLOSED,
+            APPEND_OUTCOME_ATTEMPT_CLOSED,
             f"attempt {event.attempt} of step {event.step_id} is not the newest, which is {step.attempt}",
         )
 
@@ -132,7 +132,7 @@ def _step_finished(head: RunHead, event: RunEvent, time: Timestamp) -> None:
     finished: StepFinished = event.step_finished
     if step is None:
         # Steps that never began end too: those not needed, and those given up before their first attempt.
-        if finished.outcome == StepOutcome.STEP_OUTCOME_SUCCEEDED:
+        if finished.outcome == STEP_OUTCOME_SUCCEEDED:
             raise invalid(f"step_finished: step {event.step_id} has not started")
         step = head.begin_step(event.step_id)
         step.attempt = event.attempt
@@ -148,10 +148,10 @@ def _step_finished(head: RunHead, event: RunEvent, time: Timestamp) -> None:
 
 
 def _see_whether_it_waits(head: RunHead) -> None:
-    if head.state not in (RunState.RUN_STATE_RUNNING, RunState.RUN_STATE_WAITING):
+    if head.state not in (RUN_STATE_RUNNING, RUN_STATE_WAITING):
         return
     waits = bool(head.waiting) and not any(step.open and step.step_id not in head.waiting for step in head.record.steps)
-    head.record.run.state = RunState.RUN_STATE_WAITING if waits else RunState.RUN_STATE_RUNNING
+    head.record.run.state = RUN_STATE_WAITING if waits else RUN_STATE_RUNNING
 
 
 def _run_finished(head: RunHead, event: RunEvent, time: Timestamp) -> None:
@@ -159,7 +159,7 @@ def _run_finished(head: RunHead, event: RunEvent, time: Timestamp) -> None:
     finished = event.run_finished
     if finished.output_step_id:
         step = head.steps.get(finished.output_step_id)
-        if step is None or step.outcome != StepOutcome.STEP_OUTCOME_SUCCEEDED:
+        if step is None or step.outcome != STEP_OUTCOME_SUCCEEDED:
             raise invalid(f"run_finished: step {finished.output_step_id} has no output")
         head.output_sequence = step.finished_sequence
     run.state = finished.state

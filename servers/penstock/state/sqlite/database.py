@@ -21,12 +21,17 @@ class Transaction:
 
     connection: sqlite3.Connection
     undo: list[Callable[[], None]] = field(default_factory=list)
+    committed: list[Callable[[], None]] = field(default_factory=list)
     done: dict[Callable[..., None], None] = field(default_factory=dict)
     broken_by: Exception | None = None
 
     def on_undo(self, action: Callable[[], None]) -> None:
         """Has an action done when this write, or the whole transaction, is undone."""
         self.undo.append(action)
+
+    def on_commit(self, action: Callable[[], None]) -> None:
+        """Has an action done after the commit, unless this write is undone; before any answer, in order."""
+        self.committed.append(action)
 
     def on_done(self, action: Callable[[], None]) -> None:
         """Has an action done once after the commit, however many writes ask for it."""
@@ -66,7 +71,7 @@ class Database:
         except sqlite3.Error as error:
             future.set_exception(_unwritten(error))
             return future
-        undo_from = len(transaction.undo)
+        undo_from = len(transaction.undo), len(transaction.committed)
         try:
             self._writer.execute("SAVEPOINT one")
             result = operation(transaction)
@@ -96,6 +101,8 @@ class Database:
             for waiting in pending:
                 _fail(waiting.future, _unwritten(error))
             return
+        for action in transaction.committed:
+            action()
         for waiting in pending:
             if waiting.error is not None:
                 _fail(waiting.future, waiting.error)
@@ -113,16 +120,18 @@ class Database:
             loop.call_soon(self.flush)
         return self._open
 
-    def _undo_one(self, transaction: Transaction, undo_from: int, error: Exception) -> None:
+    def _undo_one(self, transaction: Transaction, undo_from: tuple[int, int], error: Exception) -> None:
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK TO one")
             self._writer.execute("RELEASE one")
         else:
             # A full disk makes SQLite undo the whole transaction by itself: then all that shared it have failed.
             transaction.broken_by = error
-        for action in reversed(transaction.undo[undo_from:]):
+        undo, committed = undo_from
+        for action in reversed(transaction.undo[undo:]):
             action()
-        del transaction.undo[undo_from:]
+        del transaction.undo[undo:]
+        del transaction.committed[committed:]
 
 
 @contextmanager

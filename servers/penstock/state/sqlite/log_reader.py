@@ -1,11 +1,13 @@
 """Reading one run's log: what is committed, from any place on."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 
 from penstock.state.log.event_rules import STREAMED
 from penstock.state.log.head import is_terminal
 from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.recent import RecentRuns
 from penstock.state.sqlite.run_rows import LAST_SEQUENCE, read_signals
 from penstock.state.stores import LogPiece, LogState
 from penstock.v1.run_event_pb2 import RunEvent
@@ -25,17 +27,26 @@ class SqliteRunLog:
     """Reads the log of one run."""
 
     def __init__(
-        self, reader: sqlite3.Connection, hub: Hub, number: int, tenant: str, run_id: str, generation: int
+        self,
+        reader: sqlite3.Connection,
+        hub: Hub,
+        recent: RecentRuns,
+        number: int,
+        name: tuple[str, str],
+        generation: int,
     ) -> None:
         self.generation = generation
         self._reader = reader
         self._hub = hub
+        self._recent = recent
         self._number = number
-        self._tenant = tenant
-        self._run_id = run_id
+        self._tenant, self._run_id = name
 
     async def state(self) -> LogState:
         """See RunLog."""
+        known = self._recent.get(self._tenant, self._run_id)
+        if known is not None:
+            return known.state
         state, last = self._reader.execute(_STATE, (self._number,)).fetchone()
         return LogState(last_sequence=last, finished=is_terminal(state))
 
@@ -50,11 +61,9 @@ class SqliteRunLog:
         """See RunLog."""
         events: list[RunEvent] = []
         size = 0
-        sql = f"{_CHUNKS} {'AND lifecycle = 1' if lifecycle_only else ''} ORDER BY first, entry"
-        rows = self._reader.execute(sql, {"run": self._number, "next": after + 1})
-        try:
-            for (packed,) in rows:
-                for event in ReadEventsResponse.FromString(packed).events:
+        with closing(self._chunks(after + 1, lifecycle_only)) as chunks:
+            for chunk in chunks:
+                for event in chunk:
                     if event.sequence <= after or (lifecycle_only and event.WhichOneof("event") in STREAMED):
                         continue
                     event_size = event.ByteSize()
@@ -64,9 +73,19 @@ class SqliteRunLog:
                     size += event_size
                     if size >= max_bytes:
                         return LogPiece(events, event.sequence, size)
-        finally:
-            rows.close()
         return LogPiece(events, max(last, events[-1].sequence) if events else last, size)
+
+    def _chunks(self, first: int, lifecycle_only: bool) -> Generator[Sequence[RunEvent]]:
+        known = self._recent.get(self._tenant, self._run_id)
+        if known is not None and known.reaches_back_to(first):
+            for chunk in known.since(first):
+                if chunk.lifecycle or not lifecycle_only:
+                    yield chunk.events
+            return
+        sql = f"{_CHUNKS} {'AND lifecycle = 1' if lifecycle_only else ''} ORDER BY first, entry"
+        with closing(self._reader.execute(sql, {"run": self._number, "next": first})) as rows:
+            for (packed,) in rows:
+                yield ReadEventsResponse.FromString(packed).events
 
     async def signals(self, after: int) -> Sequence[PendingSignal]:
         """See RunLog."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from penstock.state.clock import StoreClock, to_timestamp
 from penstock.state.log.cap import check_cap
@@ -14,11 +15,22 @@ from penstock.state.settings import StateSettings
 from penstock.state.sqlite.database import Transaction
 from penstock.state.sqlite.heads import HeadCache
 from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.recent import Chunk, RecentRuns
 from penstock.state.sqlite.run_rows import first_unfinished, save_head
 from penstock.state.sqlite.session_rows import append_messages, ensure_session
+from penstock.state.stores import LogState
 from penstock.v1.run_event_pb2 import RunEvent
-from penstock.v1.run_log_pb2 import AppendEventsEntry, AppendEventsResult, AppendOutcome, ReadEventsResponse
-from penstock.v1.run_pb2 import Durability, RunState
+from penstock.v1.run_log_pb2 import (
+    APPEND_OUTCOME_APPENDED,
+    APPEND_OUTCOME_NOT_FOUND,
+    APPEND_OUTCOME_OUT_OF_ORDER,
+    APPEND_OUTCOME_REPEATED,
+    AppendEventsEntry,
+    AppendEventsResult,
+    AppendOutcome,
+    ReadEventsResponse,
+)
+from penstock.v1.run_pb2 import RUN_STATE_QUEUED, Durability
 from penstock.v1.session_pb2 import SessionMessage
 
 # An entry may be repeated while it is among this many newest ones of its run.
@@ -33,6 +45,7 @@ class SqliteLogWriter:
         self,
         heads: HeadCache,
         hub: Hub,
+        recent: RecentRuns,
         clock: StoreClock,
         settings: StateSettings,
         keeps: Durability,
@@ -40,6 +53,7 @@ class SqliteLogWriter:
     ) -> None:
         self._heads = heads
         self._hub = hub
+        self._recent = recent
         self._clock = clock
         self._settings = settings
         self._keeps = keeps
@@ -49,14 +63,14 @@ class SqliteLogWriter:
         """Puts an entry into its log, or raises Refused."""
         head = self._heads.get(transaction.connection, entry.tenant, entry.run_id)
         if head is None:
-            raise Refused(AppendOutcome.APPEND_OUTCOME_NOT_FOUND, f"there is no run {entry.run_id}")
+            raise Refused(APPEND_OUTCOME_NOT_FOUND, f"there is no run {entry.run_id}")
         old = head.finished or entry.writer_sequence <= head.writers.get(entry.writer_id, 0)
         if old and (repeated := _repeated(transaction, head, entry)) is not None:
             return repeated
         check_fences(head, entry)
         if old:
             raise Refused(
-                AppendOutcome.APPEND_OUTCOME_OUT_OF_ORDER,
+                APPEND_OUTCOME_OUT_OF_ORDER,
                 f"writer {entry.writer_id} is past number {entry.writer_sequence}, which is not remembered",
             )
         check_events(entry)
@@ -74,7 +88,7 @@ class SqliteLogWriter:
             checkpoint=entry.checkpoint if entry.HasField("checkpoint") else None,
             writer=(entry.writer_id, entry.writer_sequence),
         )
-        return _result(AppendOutcome.APPEND_OUTCOME_APPENDED, head, first, last)
+        return _result(APPEND_OUTCOME_APPENDED, head, first, last)
 
     def extend(
         self,
@@ -137,9 +151,16 @@ class SqliteLogWriter:
             _keep_checkpoint(connection, head, step_id, checkpoint)
         self._follow(transaction, head, consequences)
         if stamped.events:
+            chunk = Chunk(first, head.last_sequence, consequences.lifecycle, len(packed), stamped.events)
+            self._tell(transaction, head, chunk)
             self._hub.touch(head.tenant, head.run_id, lifecycle=consequences.lifecycle)
             transaction.on_done(self._hub.publish)
         return (first, head.last_sequence) if stamped.events else (0, 0)
+
+    def _tell(self, transaction: Transaction, head: RunHead, chunk: Chunk) -> None:
+        state = LogState(head.last_sequence, head.finished)
+        name = (head.tenant, head.run_id)
+        transaction.on_commit(partial(self._recent.grow, name, head.number, head.record.run.generation, state, chunk))
 
     def _follow(self, transaction: Transaction, head: RunHead, consequences: Consequences) -> None:
         connection = transaction.connection
@@ -149,7 +170,7 @@ class SqliteLogWriter:
             )
             if changed.rowcount == 0:
                 raise invalid(f"signal: no signal {number} waits to be taken in")
-        if head.changed:
+        if head.changed and head.stored:
             save_head(connection, head)
         if consequences.finished:
             connection.execute("DELETE FROM checkpoints WHERE run = ?", (head.number,))
@@ -162,7 +183,7 @@ class SqliteLogWriter:
         connection = transaction.connection
         first = first_unfinished(connection, ended.tenant, ended.session_id)
         head = None if first is None else self._heads.get(connection, ended.tenant, first)
-        if head is None or head.state != RunState.RUN_STATE_QUEUED or head.record.owner_instance_id:
+        if head is None or head.state != RUN_STATE_QUEUED or head.record.owner_instance_id:
             return
         self._heads.about_to_change(transaction, head)
         head.claimable = True
@@ -172,7 +193,7 @@ class SqliteLogWriter:
     def _check_turn(self, transaction: Transaction, head: RunHead) -> None:
         if head.session_id:
             first = first_unfinished(transaction.connection, head.tenant, head.session_id)
-            if first != head.run_id:
+            if first is not None and first != head.run_id:
                 raise invalid(f"run_started: run {first} of the same session has not ended")
 
 
@@ -206,7 +227,7 @@ def _repeated(transaction: Transaction, head: RunHead, entry: AppendEventsEntry)
         for writer, writer_sequence, first, last in newest:
             if writer == entry.writer_id and writer_sequence == entry.writer_sequence:
                 numbers = (first, last) if last >= first else (0, 0)
-                return _result(AppendOutcome.APPEND_OUTCOME_REPEATED, head, *numbers)
+                return _result(APPEND_OUTCOME_REPEATED, head, *numbers)
     finally:
         newest.close()
     return None

@@ -14,13 +14,30 @@ from penstock.state.sqlite.log_writer import SqliteLogWriter
 from penstock.state.sqlite.run_rows import (
     first_unfinished,
     insert_run,
+    new_run,
     read_record,
-    save_head,
     unfinished_of_session,
 )
 from penstock.state.sqlite.session_rows import ensure_session
-from penstock.v1.run_log_pb2 import AppendEventsEntry, RecordOutcome, RecordRunsEntry, RecordRunsResult, RunRecord
-from penstock.v1.run_pb2 import Durability, OnBusy, RunSpec
+from penstock.v1.run_log_pb2 import (
+    RECORD_OUTCOME_DIFFERS,
+    RECORD_OUTCOME_EXISTING,
+    RECORD_OUTCOME_QUEUED,
+    RECORD_OUTCOME_SESSION_BUSY,
+    RECORD_OUTCOME_STARTED,
+    AppendEventsEntry,
+    RecordRunsEntry,
+    RecordRunsResult,
+    RunRecord,
+)
+from penstock.v1.run_pb2 import (
+    DURABILITY_PROCESS,
+    ON_BUSY_ENQUEUE,
+    ON_BUSY_INTERRUPT,
+    ON_BUSY_REJECT,
+    Durability,
+    RunSpec,
+)
 from penstock.wire.errors import FailedPrecondition, InvalidArgument
 
 
@@ -62,26 +79,26 @@ class Recorder:
             )
         interrupted = self._interrupt(transaction, entry)
         busy = first_unfinished(transaction.connection, entry.tenant, entry.spec.session_id)
-        if busy is not None and entry.spec.on_busy == OnBusy.ON_BUSY_REJECT:
-            return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_SESSION_BUSY, busy_run_id=busy)
+        if busy is not None and entry.spec.on_busy == ON_BUSY_REJECT:
+            return RecordRunsResult(outcome=RECORD_OUTCOME_SESSION_BUSY, busy_run_id=busy)
         now_us = self._clock.now_us()
-        durability = entry.spec.durability or Durability.DURABILITY_PROCESS
+        durability = entry.spec.durability or DURABILITY_PROCESS
         if entry.spec.session_id:
             ensure_session(transaction.connection, entry.tenant, entry.spec.session_id, now_us)
-        head = insert_run(transaction.connection, entry, now_us, self._generation, durability)
+        new = new_run(transaction.connection, entry, now_us, self._generation, durability)
+        head = new.head
         self._heads.put(head)
         self._heads.about_to_change(transaction, head)
-        outcome = RecordOutcome.RECORD_OUTCOME_QUEUED
+        outcome = RECORD_OUTCOME_QUEUED
         owner = entry.owner_instance_id
         if busy is None and owner and holds_lease(transaction.connection, owner, now_us):
             self._start(transaction, head, entry)
-            outcome = RecordOutcome.RECORD_OUTCOME_STARTED
+            outcome = RECORD_OUTCOME_STARTED
         elif busy is None:
             head.claimable = True
-            save_head(transaction.connection, head)
-        if outcome == RecordOutcome.RECORD_OUTCOME_QUEUED:
+        record = insert_run(transaction.connection, new)
+        if outcome == RECORD_OUTCOME_QUEUED:
             transaction.on_done(self._turn_came)  # there is more to claim, now or at its deadline
-        record = read_record(transaction.connection, entry.tenant, entry.run_id)
         return RecordRunsResult(outcome=outcome, record=record, interrupted_run_ids=interrupted, durable=True)
 
     def _start(self, transaction: Transaction, head: RunHead, entry: RecordRunsEntry) -> None:
@@ -98,7 +115,7 @@ class Recorder:
 
     def _interrupt(self, transaction: Transaction, entry: RecordRunsEntry) -> list[str]:
         """Cancels the session's runs if the new one is to interrupt them; returns which."""
-        if not entry.spec.session_id or entry.spec.on_busy != OnBusy.ON_BUSY_INTERRUPT:
+        if not entry.spec.session_id or entry.spec.on_busy != ON_BUSY_INTERRUPT:
             return []
         unfinished = unfinished_of_session(transaction.connection, entry.tenant, entry.spec.session_id)
         # The newest first, so that no turn comes to a run that is about to be cancelled.
@@ -117,10 +134,10 @@ def _existing(record: RunRecord, entry: RecordRunsEntry) -> RecordRunsResult:
     stored = record.spec
     stored.input.extend(record.run.input)
     if _body(stored) != _body(entry.spec):
-        return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_DIFFERS)
+        return RecordRunsResult(outcome=RECORD_OUTCOME_DIFFERS)
     stored.ClearField("input")
     stored.ClearField("plan")
-    return RecordRunsResult(outcome=RecordOutcome.RECORD_OUTCOME_EXISTING, record=record, durable=True)
+    return RecordRunsResult(outcome=RECORD_OUTCOME_EXISTING, record=record, durable=True)
 
 
 def _body(spec: RunSpec) -> RunSpec:
@@ -128,6 +145,6 @@ def _body(spec: RunSpec) -> RunSpec:
     body.CopyFrom(spec)
     body.ClearField("idempotency_key")
     body.ClearField("timeout")
-    body.on_busy = body.on_busy or OnBusy.ON_BUSY_ENQUEUE
-    body.durability = body.durability or Durability.DURABILITY_PROCESS
+    body.on_busy = body.on_busy or ON_BUSY_ENQUEUE
+    body.durability = body.durability or DURABILITY_PROCESS
     return body

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from penstock.state.clock import to_timestamp
 from penstock.state.log.head import RunHead, is_terminal
 from penstock.v1.run_log_pb2 import PendingSignal, ReadEventsResponse, RecordRunsEntry, RunRecord
-from penstock.v1.run_pb2 import Content, Durability, Run, RunSpec, RunState
+from penstock.v1.run_pb2 import RUN_STATE_QUEUED, RUN_STATE_SUCCEEDED, Content, Durability, Run, RunSpec
 from penstock.wire.context import trace_id_of
 
 # Of the run in the row at hand; 0: its log is empty.
@@ -15,10 +16,21 @@ LAST_SEQUENCE = (
 )
 
 
-def insert_run(
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """Represents a run that has no row yet: what grows of it, and what is fixed, in encoded form."""
+
+    head: RunHead
+    created_us: int
+    deadline_us: int | None
+    summary: bytes
+    body: bytes
+
+
+def new_run(
     connection: sqlite3.Connection, entry: RecordRunsEntry, now_us: int, generation: int, durability: Durability
-) -> RunHead:
-    """Stores a new run, QUEUED, and returns its head."""
+) -> NewRun:
+    """Makes a new run, QUEUED; `insert_run` stores it."""
     spec = entry.spec
     summary = Run(
         run_id=entry.run_id,
@@ -44,32 +56,45 @@ def insert_run(
         request_id=entry.request_id,
         traceparent=entry.traceparent,
     )
-    record = RunRecord(run=Run(state=RunState.RUN_STATE_QUEUED, generation=generation))
-    cursor = connection.execute(
-        "INSERT INTO runs (tenant, run_id, session_id, state, created_us, deadline_us, owner, claimable, signals, "
-        "output_sequence, waiting, head) VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, '', ?)",
-        (
-            entry.tenant,
-            entry.run_id,
-            spec.session_id,
-            RunState.RUN_STATE_QUEUED,
-            now_us,
-            deadline_us,
-            record.SerializeToString(),
-        ),
-    )
-    number = int(cursor.lastrowid or 0)
-    connection.execute(
-        "INSERT INTO specs VALUES (?, ?, ?)",
-        (number, RunRecord(run=summary).SerializeToString(), body.SerializeToString()),
-    )
-    return RunHead(
-        number=number,
+    record = RunRecord(run=Run(state=RUN_STATE_QUEUED, generation=generation))
+    (last_number,) = connection.execute("SELECT max(number) FROM runs").fetchone()
+    head = RunHead(
+        number=(last_number or 0) + 1,
         tenant=entry.tenant,
         run_id=entry.run_id,
         session_id=spec.session_id,
         record=record,
+        stored=False,
     )
+    return NewRun(head, now_us, deadline_us, RunRecord(run=summary).SerializeToString(), body.SerializeToString())
+
+
+def insert_run(connection: sqlite3.Connection, new: NewRun) -> RunRecord:
+    """Stores a new run as its head stands now, and returns its record."""
+    head = new.head
+    packed = head.record.SerializeToString()
+    connection.execute(
+        "INSERT INTO runs (number, tenant, run_id, session_id, state, created_us, deadline_us, owner, claimable, "
+        "signals, output_sequence, waiting, head) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?)",
+        (
+            head.number,
+            head.tenant,
+            head.run_id,
+            head.session_id,
+            head.state,
+            new.created_us,
+            new.deadline_us,
+            head.record.owner_instance_id,
+            head.claimable,
+            packed,
+        ),
+    )
+    connection.execute("INSERT INTO specs VALUES (?, ?, ?)", (head.number, new.summary, new.body))
+    head.changed = False
+    head.stored = True
+    record = _put_together(new.summary, new.body, packed, head.last_sequence)
+    record.spec.ClearField("plan")
+    return record
 
 
 def load_head(connection: sqlite3.Connection, tenant: str, run_id: str) -> RunHead | None:
@@ -159,10 +184,8 @@ def read_record(
     if row is None:
         return None
     number, head, output_sequence, signals, state, summary, body, last_sequence = row
-    # Messages in their encoded form merge by standing side by side.
-    record = RunRecord.FromString(summary + body + head)
-    record.run.last_sequence = record.run.durable_sequence = last_sequence
-    if output_sequence and state == RunState.RUN_STATE_SUCCEEDED:
+    record = _put_together(summary, body, head, last_sequence)
+    if output_sequence and state == RUN_STATE_SUCCEEDED:
         record.run.output.extend(_output(connection, number, output_sequence))
     if run_only:
         return RunRecord(tenant=record.tenant, run=record.run)
@@ -172,6 +195,13 @@ def read_record(
         record.checkpoints[step_id] = data
     if signals:
         record.pending_signals.extend(read_signals(connection, number, 0))
+    return record
+
+
+def _put_together(summary: bytes, body: bytes, head: bytes, last_sequence: int) -> RunRecord:
+    # Messages in their encoded form merge by standing side by side.
+    record = RunRecord.FromString(summary + body + head)
+    record.run.last_sequence = record.run.durable_sequence = last_sequence
     return record
 
 

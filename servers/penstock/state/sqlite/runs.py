@@ -6,6 +6,7 @@ from penstock.state.sqlite.database import Database
 from penstock.state.sqlite.hub import Hub
 from penstock.state.sqlite.log_reader import SqliteRunLog
 from penstock.state.sqlite.log_writer import SqliteLogWriter
+from penstock.state.sqlite.recent import RecentRuns
 from penstock.state.sqlite.recorder import Recorder
 from penstock.state.sqlite.run_rows import read_record
 from penstock.state.sqlite.run_search import find_runs
@@ -23,9 +24,12 @@ from penstock.v1.run_pb2 import Run
 class SqliteRuns:
     """Keeps runs and their logs."""
 
-    def __init__(self, database: Database, hub: Hub, log: SqliteLogWriter, recorder: Recorder) -> None:
+    def __init__(
+        self, database: Database, hub: Hub, recent: RecentRuns, log: SqliteLogWriter, recorder: Recorder
+    ) -> None:
         self._database = database
         self._hub = hub
+        self._recent = recent
         self._log = log
         self._recorder = recorder
 
@@ -48,6 +52,9 @@ class SqliteRuns:
     async def open_log(self, tenant: str, run_id: str) -> SqliteRunLog | None:
         """See RunStore."""
         reader = self._database.reader
+        known = self._recent.get(tenant, run_id)
+        if known is not None:
+            return SqliteRunLog(reader, self._hub, self._recent, known.number, (tenant, run_id), known.generation)
         row = reader.execute(
             "SELECT number, head FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
         ).fetchone()
@@ -55,4 +62,4 @@ class SqliteRuns:
             return None
         number, head = row
         generation = RunRecord.FromString(head).run.generation
-        return SqliteRunLog(reader, self._hub, number, tenant, run_id, generation)
+        return SqliteRunLog(reader, self._hub, self._recent, number, (tenant, run_id), generation)

@@ -13,6 +13,7 @@ from penstock.state.sqlite.hub import Hub
 from penstock.state.sqlite.leases import prolong_leases
 from penstock.state.sqlite.log_writer import SqliteLogWriter
 from penstock.state.sqlite.ownership import SqliteOwnership
+from penstock.state.sqlite.recent import RecentRuns
 from penstock.state.sqlite.recorder import Recorder
 from penstock.state.sqlite.runs import SqliteRuns
 from penstock.state.sqlite.schema import read_meta, write_meta
@@ -30,12 +31,13 @@ class SqliteStore:
         hub = Hub()
         waiters = Waiters()
         heads = HeadCache(settings.max_cached_runs)
-        log = SqliteLogWriter(heads, hub, clock, settings, keeps, waiters.wake)
+        recent = RecentRuns(settings.max_cached_runs)
+        log = SqliteLogWriter(heads, hub, recent, clock, settings, keeps, waiters.wake)
         ending = Ending(heads, hub, log)
         recorder = Recorder(heads, log, ending, clock, keeps, database.generation, waiters.wake)
         self.values = SqliteValues(database, clock)
         self.sessions = SqliteSessions(database, clock)
-        self.runs = SqliteRuns(database, hub, log, recorder)
+        self.runs = SqliteRuns(database, hub, recent, log, recorder)
         self.ownership = SqliteOwnership(database, heads, ending, clock, waiters)
         self._database = database
         self._clock = clock
