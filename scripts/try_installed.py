@@ -1,6 +1,8 @@
-"""Runs a task with the installed package, far from its checkout: serve, call, stop."""
+"""Runs a task with the installed package, far from its checkout: serve, call, stop; and without any extra."""
 
 import asyncio
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,50 @@ import penstock.client
 from penstock.client import Client, RunState
 
 BIN = Path(sys.executable).parent
+
+# What only calls and servers need.
+HEAVY = ("grpc", "google.protobuf", "pydantic", "opentelemetry", "uvloop", "yaml")
+SHOW_HELP = f"""
+import sys
+from penstock.cli.main import main
+sys.argv = ["penstock", "--help"]
+try:
+    main()
+finally:
+    loaded = [name for name in {HEAVY} if name in sys.modules]
+    assert not loaded, f"penstock --help imports {{loaded}}"
+"""
+
+# How each extra is asked for, as arguments and environment; and the extra that the answer must name.
+WITHOUT_EXTRAS = (
+    (["--model=any", "--model-url=http://127.0.0.1:9/v1"], {}, "penstock[models]"),
+    (["--metrics-listen=127.0.0.1:0"], {}, "penstock[otel]"),
+    ([], {"OTEL_TRACES_EXPORTER": "otlp"}, "penstock[otel]"),
+)
+
+
+def help_is_light() -> float:
+    """Checks that help waits for nothing that it does not need; returns the seconds of CPU that it took."""
+    subprocess.run([sys.executable, "-c", SHOW_HELP], check=True, stdout=subprocess.DEVNULL)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([BIN / "penstock", "--help"], check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def missing_extras_are_named() -> None:
+    """Checks that whoever asks for what is not installed is told how to install it, and that nothing is started."""
+    for arguments, environment, extra in WITHOUT_EXTRAS:
+        with tempfile.TemporaryDirectory() as home:
+            refused = subprocess.run(
+                [BIN / "penstockd", f"--state=sqlite:///{home}/penstock.db", "--listen=127.0.0.1:0", *arguments],
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                timeout=30,
+            )
+        assert refused.returncode == 2, (arguments, refused)
+        assert f"pip install '{extra}'" in refused.stderr, (arguments, refused.stderr)
 
 
 async def call(address: str) -> None:
@@ -27,7 +73,8 @@ async def call(address: str) -> None:
 def main() -> None:
     """Starts penstockd from the environment's own scripts and calls it."""
     assert "site-packages" in str(penstock.client.__file__), penstock.client.__file__
-    subprocess.run([BIN / "penstock", "--help"], check=True, stdout=subprocess.DEVNULL)
+    help_seconds = help_is_light()
+    missing_extras_are_named()
     with tempfile.TemporaryDirectory() as home:
         ready = Path(home) / "ready"
         server = subprocess.Popen(
@@ -54,6 +101,7 @@ def main() -> None:
         assert code == 0, code
     names = ("penstock", "grpcio", "protobuf")
     print(f"the wheel works ({sys.argv[1]}): " + ", ".join(f"{name} {version(name)}" for name in names))
+    print(f"penstock --help takes {help_seconds:.2f} s of CPU")
 
 
 if __name__ == "__main__":
