@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Timer
 
@@ -11,6 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from penstock.cli.main import app
+from tests.cli.talking_mesh import talking_mesh
+from tests.cli.terminal_process import TerminalProcess
 from tests.client.daemon import running_daemon
 
 # A command that says nothing would otherwise be read for ever.
@@ -18,6 +21,7 @@ SECONDS_TO_LIVE = 20.0
 PENSTOCK = str(Path(sys.executable).parent / "penstock")
 
 Run = Callable[..., Result]
+OnTerminal = Callable[..., TerminalProcess]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -65,3 +69,34 @@ def started(address: str) -> Iterator[Start]:
         watch.cancel()
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a mesh's door is whose agents talk, wait, and fail once."""
+    with talking_mesh(tmp_path_factory.mktemp("talking")) as where:
+        yield where
+
+
+@pytest.fixture
+def told(talking: str) -> Run:
+    """Runs a command against the talking mesh, and returns what it printed and how it ended."""
+
+    def run(*arguments: str, stdin: str | None = None, **environment: str) -> Result:
+        return CliRunner().invoke(
+            app, arguments, input=stdin, env={"PENSTOCK_ADDRESS": talking, "COLUMNS": "", **environment}
+        )
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(talking: str) -> Iterator[OnTerminal]:
+    """Starts a command on a terminal of its own, against the talking mesh."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, columns: int = 80, rows: int = 24, **environment: str) -> TerminalProcess:
+            environment = {"PENSTOCK_ADDRESS": talking, **environment}
+            return stack.enter_context(TerminalProcess([PENSTOCK, *arguments], columns, rows, **environment))
+
+        yield start

@@ -50,8 +50,29 @@ def test_why_a_layer_does_not_serve_is_told_below_the_table() -> None:
     """Where no screen is too narrow for it; a healthy layer has nothing to say."""
     away = LayerStatus(layer="tools", address="10.0.0.1:50054", reason="connection refused")
     text = layers_text([LayerStatus(layer="state", serving=True, address="in-process"), away], "  ")
-    assert text.splitlines()[-2].split() == ["tools", "NOT", "SERVING", "10.0.0.1:50054", "-", "-"]
+    assert text.splitlines()[-2].split() == ["tools", "NOT", "SERVING", "10.0.0.1:50054", "-", "-", "-"]
     assert text.splitlines()[-1] == "  tools: connection refused"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_layers_of_many_processes_fit_the_screen_and_keep_whole_addresses_and_instances(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """What the table has no room for stands below it; one instance of all layers is told once."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    where = "dns:///executor.penstock.svc.cluster.local:50051"
+    layers = [
+        LayerStatus(layer=name, serving=True, address=where, version="0.1.0", instance_id=f"penstockd-{name:a<26}")
+        for name in ("gateway", "orchestrator", "executor")
+    ]
+    text = layers_text(layers)
+    assert max(map(len, text.splitlines())) <= columns
+    for layer in layers:
+        assert layer.instance_id in text
+    assert text.count(where) == 3
+    for layer in layers:
+        layer.instance_id, layer.address = "penstockd-one", "in-process"
+    assert layers_text(layers).endswith("all in one process: penstockd-one")
 
 
 def test_a_failed_check_that_is_the_layers_reason_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 from penstock.cli.main import app
 from tests.cli.conftest import Run
 
+COMMANDS = (
+    *("run", "attach", "chat", "runs", "get", "cancel", "way", "trace", "sessions", "status", "agents", "tools"),
+)
 HEAVY = ("grpc", "google.protobuf", "yaml", "penstock.client", "penstock.v1")
 
 
@@ -36,12 +39,20 @@ assert not loaded, loaded
     assert "penstock 0." in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "attach", "runs", "get", "cancel", "way", "status", "agents", "tools"])
-def test_each_command_explains_itself(command: str) -> None:
-    """Help is there, and needs no mesh."""
-    result = CliRunner().invoke(app, [command, "--help"])
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_by_example(command: str, columns: int) -> None:
+    """Help is there at any width, needs no mesh, and shows what to type and what --json is good for."""
+    result = CliRunner().invoke(app, [command, "--help"], env={"TERMINAL_WIDTH": str(columns)})
     assert result.exit_code == 0
-    assert "PENSTOCK_ADDRESS" in result.stdout
+    for told in ("PENSTOCK_ADDRESS", "Examples:", f"penstock {command}", "--json", "| jq"):
+        assert told in said(result.stdout)
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    # What is there to be copied is on one line.
+    examples = [line for line in lines if line.strip().startswith(("penstock ", "printf "))]
+    assert len(examples) >= 2
+    assert all(line.count("'") % 2 == 0 for line in examples)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +70,10 @@ def test_each_command_explains_itself(command: str) -> None:
         (["get", "x", "--address", "nowhere"], "write host:port"),
         (["attach", "x", "--after", "-1"], "greater than or equal to 0"),
         (["runs", "--state", "done"], "'succeeded'"),
+        (["sessions", "--delete"], "say which"),
+        (["sessions", "tuesday", "--delete"], "add --yes"),
+        (["status", "--watch", "--every", "soon"], "write 30s, 1.5m, 2h"),
+        (["chat", "--timeout", "soon"], "write 30s, 1.5m, 2h"),
         (["frobnicate"], "No such command"),
     ],
 )
@@ -102,9 +117,10 @@ def test_without_an_agent_and_with_several_they_are_listed(penstock: Run) -> Non
         ["run", "x", "--agent", "a", "--json"],
         ["run", "x", "--agent", "a", "--detach"],
         ["attach", "run-x"],
+        ["sessions", "tuesday", "--delete", "--yes"],
     ]
-    + [[name] for name in ("runs", "status", "agents", "tools")]
-    + [[name, "run-x"] for name in ("get", "cancel", "way")],
+    + [[name] for name in ("runs", "status", "agents", "tools", "sessions", "chat")]
+    + [[name, "run-x"] for name in ("get", "cancel", "way", "trace", "sessions")],
     ids=" ".join,
 )
 def test_where_nothing_answers_every_command_exits_with_3_and_says_what_to_do(arguments: list[str]) -> None:
@@ -131,6 +147,8 @@ def test_where_nothing_answers_every_command_exits_with_3_and_says_what_to_do(ar
         (["run", " ", "--agent", "count"], ["spec.input", "INVALID_ARGUMENT"]),
         (["run", "x", "--agent", "count", "--timeout", "99d"], ["spec.timeout"]),
         (["get", "no id"], ["run_id"]),
+        (["trace", "run-none"], ["run-none", "RUN_NOT_FOUND", "`penstock runs"]),
+        (["sessions", "none"], ["SESSION_NOT_FOUND", "`penstock sessions"]),
     ],
 )
 def test_a_refused_call_exits_with_3_and_says_why(penstock: Run, arguments: list[str], says: list[str]) -> None:

@@ -5,8 +5,8 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.cli.plain_view import PlainView
 from penstock.cli.terminal import line, printable
-from penstock.cli.view import View
 from penstock.client import Run, RunEvent, Transcript
 from penstock.v1.run_event_pb2 import Rewind, RunFinished, StepFinished, StepStarted, Token, TurnFinished
 from penstock.v1.run_pb2 import Content
@@ -16,7 +16,7 @@ def shown(*events: RunEvent) -> None:
     """Shows a run of one step."""
     run = Run(run_id="run-1")
     run.plan.steps.add(step_id="main").agent.agent = "a"
-    view = View(Transcript())
+    view = PlainView(Transcript())
     view.begin(run)
     for sequence, event in enumerate(events, 1):
         event.sequence, event.step_id = sequence, event.step_id or "main"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import typer
 
@@ -10,18 +10,23 @@ from penstock.cli.exits import Exit
 from penstock.cli.failure import explain
 from penstock.client import Client, PenstockError
 
+PATIENCE: Final = 60.0
+
 Answer = TypeVar("Answer")
 
 
-def ask(address: str, work: Callable[[Client], Awaitable[Answer]]) -> Answer:
-    """Does a command's work with a client, and returns what it gives; a call that fails ends the command."""
+def ask(address: str, work: Callable[[Client], Awaitable[Answer]], runner: asyncio.Runner | None = None) -> Answer:
+    """Does a command's work with a client, and returns what it gives; a call that fails ends the command.
+
+    A command that asks more than once does so with one runner: gRPC stays with the first event loop that it has seen.
+    """
 
     async def with_client() -> Answer:
         async with client_at(address) as client:
             return await work(client)
 
     try:
-        return asyncio.run(with_client())
+        return asyncio.run(with_client()) if runner is None else runner.run(with_client())
     except PenstockError as error:
         explain(error, address)
         raise typer.Exit(Exit.CALL_FAILED) from None
@@ -29,9 +34,9 @@ def ask(address: str, work: Callable[[Client], Awaitable[Answer]]) -> Answer:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-def client_at(address: str) -> Client:
-    """Makes the client; an address that can't be one is wrong usage."""
+def client_at(address: str, patience: float = PATIENCE) -> Client:
+    """Makes the client, patient for so many seconds with lost connections; an address that can't be is wrong usage."""
     try:
-        return Client(address)
+        return Client(address, patience=patience)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--address") from None

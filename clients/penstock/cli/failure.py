@@ -3,10 +3,11 @@
 import sys
 from shlex import quote
 
-from penstock.cli.terminal import line, printable, styled
+from penstock.cli.table import screen_width, wrapped
+from penstock.cli.terminal import line, styled
+from penstock.client import Cursor
 from penstock.client.asking import UNREACHABLE
 from penstock.client.client import DEFAULT_ADDRESS
-from penstock.client.run_stream import Cursor
 from penstock.wire import errors
 from penstock.wire.errors import PenstockError
 
@@ -34,12 +35,13 @@ def at(address: str) -> str:
 
 
 def _print(error: PenstockError, advice: str) -> None:
-    print(styled("error:", "31", sys.stderr), printable(error.message) or "no reason was given", file=sys.stderr)
-    print(f"  reason   {error.reason}", file=sys.stderr)
-    if request_id := error.metadata.get("request_id"):
-        print(f"  request  {printable(request_id)}", file=sys.stderr)
-    if advice:
-        print(f"  try      {line(advice, None)}", file=sys.stderr)
+    width = screen_width() if sys.stderr.isatty() else None
+    mark, _, message = wrapped(f"error: {line(error.message, None) or 'no reason was given'}", width).partition(" ")
+    print(styled(mark, "31", sys.stderr), message, file=sys.stderr)
+    facts = [("reason", error.reason), ("request", error.metadata.get("request_id", "")), ("try", advice)]
+    for name, said in facts:
+        if said:
+            print(wrapped(f"{name:<8} {line(said, None)}", width, "  "), file=sys.stderr)
 
 
 def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
@@ -66,8 +68,13 @@ def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
             return f"`penstock runs{at(address)}` lists the runs"
         case errors.NotFound(reason="TOOL_NOT_FOUND"):
             return f"`penstock tools{at(address)}` lists the tools"
+        case errors.NotFound(reason="SESSION_NOT_FOUND"):
+            return f"`penstock sessions{at(address)}` lists the conversations"
         case errors.AlreadyExists():
             return "another --key, or the same task and options as the first time"
+        case errors.FailedPrecondition(reason="SESSION_BUSY") if "busy_run_id" not in error.metadata:
+            session = quote(error.metadata.get("session", ""))
+            return f"`penstock runs --session {session}{at(address)}` lists what goes on"
         case errors.FailedPrecondition(reason="SESSION_BUSY"):
             return "--on-busy enqueue, which waits for the session's turn"
         case errors.DeadlineExceeded() if run_id:

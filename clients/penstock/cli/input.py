@@ -26,12 +26,12 @@ def plan_in(path: Path) -> Plan:
         raise typer.BadParameter(f"{path} is no plan:{faults}", param_hint="--plan") from None
 
 
-def timeout_of(text: str | None) -> float | None:
+def timeout_of(text: str | None, option: str = "--timeout") -> float | None:
     """Reads a duration, in seconds."""
     try:
         return None if text is None else seconds_in(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--timeout") from None
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def labels_of(pairs: list[str]) -> dict[str, str]:

@@ -1,21 +1,32 @@
 """`penstock`: the command line of a Penstock mesh."""
 
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
-from penstock.cli import mesh, run, runs, way
+from penstock.cli import chat, mesh, run, runs, sessions, trace, way
 
 EXAMPLES = """Try it:
 
 penstock status
 
-penstock run "Summarise: …"
+penstock run "Summarise: …" --agent summarise
 
 penstock run --file article.txt --session tuesday
 
+penstock chat --agent summarise
+
 penstock attach RUN_ID --after 42
+
+penstock trace RUN_ID
+
+Every command takes --json: one object a line on stdout, with the proto's field names, for jq; 64-bit numbers are \
+strings there. `penstock COMMAND --help` has examples. PENSTOCK_ADDRESS says where the gateway is, or several with \
+commas between.
+
+Tab completes commands, agents, runs and conversations after `penstock --install-completion`.
 
 Exit codes: 0 the run succeeded; 1 it failed or was cancelled; 2 wrong usage; 3 the call failed; 130 Ctrl-C.
 """
@@ -25,20 +36,22 @@ app = typer.Typer(
     help="Run agents on a Penstock mesh, and read what they said: a token you have seen is in the log.",
     epilog=EXAMPLES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 app.command(epilog=run.RUN_EXAMPLES)(run.run)
-app.command()(run.attach)
-app.command()(runs.runs)
-app.command()(runs.get)
-app.command()(runs.cancel)
-app.command()(way.way)
-app.command()(mesh.status)
-app.command()(mesh.agents)
-app.command()(mesh.tools)
+app.command(epilog=run.ATTACH_EXAMPLES)(run.attach)
+app.command(epilog=chat.CHAT_EXAMPLES)(chat.chat)
+app.command(epilog=runs.RUNS_EXAMPLES)(runs.runs)
+app.command(epilog=runs.GET_EXAMPLES)(runs.get)
+app.command(epilog=runs.CANCEL_EXAMPLES)(runs.cancel)
+app.command(epilog=way.WAY_EXAMPLES)(way.way)
+app.command(epilog=trace.TRACE_EXAMPLES)(trace.trace)
+app.command(epilog=sessions.SESSIONS_EXAMPLES)(sessions.sessions)
+app.command(epilog=mesh.STATUS_EXAMPLES)(mesh.status)
+app.command(epilog=mesh.AGENTS_EXAMPLES)(mesh.agents)
+app.command(epilog=mesh.TOOLS_EXAMPLES)(mesh.tools)
 
 
 def _version(wanted: bool) -> None:
@@ -60,6 +73,8 @@ def options(
 
 def main() -> None:
     """Runs the command that was typed."""
+    # By an exception, so that a terminal which was being drawn on is left in order.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an old terminal's encoding is no reason to lose a run's view

@@ -1,6 +1,6 @@
 """`penstock status`, `agents` and `tools`: what the mesh is and has."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +12,47 @@ if TYPE_CHECKING:
     from penstock.v1.gateway_pb2 import GetStatusResponse
     from penstock.v1.tool_runner_pb2 import ToolDescription
 
+STATUS_EXAMPLES = """Examples:
 
-def status(as_json: AsJson = False, address: Address = DEFAULT_ADDRESS) -> None:
+penstock status
+
+penstock status --watch --every 500ms
+
+penstock status --json | jq -r '.layers[] | select(.serving | not).reason'
+"""
+
+AGENTS_EXAMPLES = """Examples:
+
+penstock agents
+
+penstock agents --json | jq -r .name
+"""
+
+TOOLS_EXAMPLES = """Examples:
+
+penstock tools
+
+penstock tools --json | jq '.parameters_schema_json | fromjson'
+"""
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again, until Ctrl-C.")] = False,
+    every: Annotated[str, typer.Option(help="With --watch: how often.", metavar="DURATION")] = "2s",
+    as_json: AsJson = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
     """Show the layers: where each is, whether it serves, and why not. Exits with 1 when one does not."""
     from penstock.cli.ask import ask
     from penstock.cli.json_line import print_json
     from penstock.cli.mesh_text import status_text
+
+    if watch:
+        from penstock.cli.input import timeout_of
+        from penstock.cli.status_watch import watch_status
+
+        watch_status(address, max(timeout_of(every, "--every") or 0, 0.1), as_json=as_json)
+        return
 
     async def get_status(client: "Client") -> "GetStatusResponse":
         return await client.get_status()

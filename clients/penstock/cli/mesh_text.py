@@ -22,21 +22,35 @@ def status_text(status: GetStatusResponse) -> str:
 
 
 def layers_text(layers: Sequence[LayerStatus], indent: str = "") -> str:
-    """Lays out layers in the order a call passes them, and below them what there is to say of each."""
-    rows = [
-        (
-            layer.layer,
-            "serving" if layer.serving else "NOT SERVING",
-            line(layer.address),
-            of_duration(layer.latency) if layer.HasField("latency") else "-",
-            line(layer.instance_id) or "-",
-        )
-        for layer in layers
-    ]
-    laid_out = table(("LAYER", "CONDITION", "WHERE", "LATENCY", "INSTANCE"), rows, screen_width(), indent)
-    # Below the table, where no screen is too narrow for it.
-    reasons = [f"{layer.layer}: {line(layer.reason, None)}" for layer in layers if layer.reason]
-    return "\n".join([laid_out, *(wrapped(reason, screen_width(), indent) for reason in reasons)])
+    """Lays out layers in the order a call passes them, and below them what there is to say of each.
+
+    What all layers have in common stands once, below the table, and so does what the screen is too narrow for.
+    """
+    width = screen_width()
+    columns = {
+        "LAYER": [layer.layer for layer in layers],
+        "CONDITION": ["serving" if layer.serving else "NOT SERVING" for layer in layers],
+        "WHERE": [line(layer.address) for layer in layers],
+        "LATENCY": [of_duration(layer.latency) if layer.HasField("latency") else "-" for layer in layers],
+        "VERSION": [line(layer.version) or "-" for layer in layers],
+        "INSTANCE": [line(layer.instance_id) or "-" for layer in layers],
+    }
+    below = []
+    if len(layers) > 1 and len(same := set(columns["INSTANCE"])) == 1 and "-" not in same:
+        below.append(f"all in one process: {same.pop()}")
+        del columns["INSTANCE"]
+    for name in ("INSTANCE", "WHERE"):
+        if name in columns and not _fits(columns, width, indent):
+            values = zip(columns["LAYER"], columns.pop(name), strict=True)
+            below += [f"{layer}: {name.lower()} {value}" for layer, value in values if value != "-"]
+    below += [f"{layer.layer}: {line(layer.reason, None)}" for layer in layers if layer.reason]
+    laid_out = table(tuple(columns), list(zip(*columns.values(), strict=True)), width, indent)
+    return "\n".join([laid_out, *(wrapped(text, width, indent) for text in below)])
+
+
+def _fits(columns: dict[str, list[str]], width: int | None, indent: str) -> bool:
+    wide = [max(map(columns_of, (name, *cells))) for name, cells in columns.items()]
+    return width is None or len(indent) + sum(wide) + len(GAP) * (len(wide) - 1) <= width
 
 
 def names_table(entries: Sequence[tuple[str, str]], things: str) -> str:

@@ -1,13 +1,15 @@
 """Runs as text: one as a sheet, many as a table."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 
 from penstock.cli.amounts import count, for_people, local_time, seconds_between
-from penstock.cli.table import columns_of, screen_width, table
+from penstock.cli.flow import flowed
+from penstock.cli.table import columns_of, screen_width, table, wrapped
 from penstock.cli.terminal import line, printable
-from penstock.cli.view import text_of
 from penstock.client import Run, RunState
-from penstock.v1.run_pb2 import Usage
+from penstock.v1.run_pb2 import Content, Usage
 from penstock.wire.status import from_status
 
 
@@ -61,8 +63,20 @@ def run_text(run: Run) -> str:
             ("error", f"{line(error.message, None)} ({error.reason})"),
             ("request", line(error.metadata.get("request_id", ""))),
         ]
-    sheet = "\n".join(f"{name:<9}{value}" for name, value in facts if value)
-    return f"{sheet}\n\n{printable(text_of(run.output))}" if run.output else sheet
+    width = screen_width()
+    sheet = "\n".join(wrapped(f"{name:<9}{value}", width) for name, value in facts if value)
+    return f"{sheet}\n\n{_answer(run)}" if run.output else sheet
+
+
+def _answer(run: Run) -> str:
+    text = printable(content_text(run.output))
+    # Broken into lines for people only: who pipes it on wants it as it is.
+    return "\n".join(flowed(text, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else text
+
+
+def content_text(parts: Sequence[Content]) -> str:
+    """Returns content as text: its texts and JSON texts, one after the other."""
+    return "\n".join(part.text or part.json for part in parts)
 
 
 def took(run: Run) -> str:

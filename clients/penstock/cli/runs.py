@@ -6,10 +6,32 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from penstock.cli.complete import complete_session
 from penstock.cli.options import DEFAULT_ADDRESS, Address, AsJson, RunId
 
 if TYPE_CHECKING:
     from penstock.client import Client, Run
+
+RUNS_EXAMPLES = """Examples:
+
+penstock runs --state running --state queued
+
+penstock runs --json | jq -r 'select(.state == "RUN_STATE_FAILED").run_id'
+"""
+
+GET_EXAMPLES = """Examples:
+
+penstock get RUN_ID
+
+penstock get RUN_ID --json | jq -r '.output[].text'
+"""
+
+CANCEL_EXAMPLES = """Examples:
+
+penstock cancel RUN_ID --reason "no longer needed"
+
+penstock cancel RUN_ID --json | jq -r .state
+"""
 
 
 class State(StrEnum):
@@ -24,7 +46,7 @@ class State(StrEnum):
 
 
 def runs(
-    session: Annotated[str, typer.Option(help="Only runs of this session.")] = "",
+    session: Annotated[str, typer.Option(help="Only runs of this session.", autocompletion=complete_session)] = "",
     state: Annotated[list[State] | None, typer.Option(help="Only runs in this state; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(help="Most runs to list.", min=1)] = 20,
     as_json: AsJson = False,
@@ -75,15 +97,20 @@ def get(run_id: RunId, as_json: AsJson = False, address: Address = DEFAULT_ADDRE
 def cancel(
     run_id: RunId,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    as_json: AsJson = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Ask for a run's end."""
     from penstock.cli.ask import ask
+    from penstock.cli.json_line import print_json
     from penstock.cli.run_text import state_name
 
     async def cancel_run(client: "Client") -> "Run":
         return await client.cancel_run(run_id, reason)
 
     run = ask(address, cancel_run)
+    if as_json:
+        print_json(run)
+        return
     over = state_name(run.state) in ("SUCCEEDED", "FAILED", "CANCELLED")
     typer.echo(f"{run.run_id} {'is ' + state_name(run.state) if over else 'will end soon'}")

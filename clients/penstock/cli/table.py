@@ -15,7 +15,7 @@ USUAL_WIDTH = 120
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, indent: str = "") -> str:
     """Lays out rows in columns under a head; the last column is cut with `…` at `width` (None: never)."""
     widths = [max(columns_of(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    return "\n".join(_cut(indent + _row(row, widths), width) for row in (head, *rows))
+    return "\n".join(cut(indent + _row(row, widths), width) for row in (head, *rows))
 
 
 def screen_width() -> int | None:
@@ -45,9 +45,9 @@ def cut_at_word(text: str, width: int) -> str:
     """Cuts a line with `…` at the last word end within the width; a first word that is longer is cut itself."""
     if columns_of(text) <= width:
         return text
-    cut = _cut(text, width)[:-1]
-    at_word = cut if text[len(cut)].isspace() else cut.rpartition(" ")[0]
-    return (at_word.rstrip() or cut) + "…"
+    kept = cut(text, width)[:-1]
+    at_word = kept if text[len(kept)].isspace() else kept.rpartition(" ")[0]
+    return (at_word.rstrip() or kept) + "…"
 
 
 def columns_of(text: str) -> int:
@@ -55,14 +55,15 @@ def columns_of(text: str) -> int:
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
+def cut(text: str, width: int | None) -> str:
+    """Cuts a line with `…` at the width (None: never)."""
+    if width is None or columns_of(text) <= width:
+        return text
+    while text and columns_of(text) > width - 1:
+        text = text[:-1]
+    return text + "…" if width > 0 else ""
+
+
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = (cell + " " * (width - columns_of(cell)) for cell, width in zip(cells, widths, strict=True))
     return GAP.join(padded).rstrip()
-
-
-def _cut(text: str, width: int | None) -> str:
-    if width is None or columns_of(text) <= width:
-        return text
-    while columns_of(text) > width - 1:
-        text = text[:-1]
-    return text + "…"

@@ -1,5 +1,6 @@
 """What may go to a terminal, and how it looks there."""
 
+import os
 import re
 import sys
 from typing import Final, TextIO
@@ -18,9 +19,24 @@ def line(text: str, limit: int | None = 100) -> str:
     return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def has_styles(stream: TextIO) -> bool:
+    """Tells whether text may be coloured, dim or bold: on a terminal that is not dumb, unless NO_COLOR is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def styled(text: str, code: str, stream: TextIO) -> str:
-    """Returns the text in an SGR style (`2` dim, `1` bold, `31` red), on a terminal only."""
-    return f"\x1b[{code}m{text}\x1b[0m" if stream.isatty() else text
+    """Returns the text in an SGR style (`2` dim, `1` bold, `31` red), where the stream may have styles."""
+    return f"\x1b[{code}m{text}\x1b[0m" if has_styles(stream) else text
+
+
+def can_redraw() -> bool:
+    """Tells whether stdout and stderr are one screen on which lines can be drawn again."""
+    return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def can_ask() -> bool:
+    """Tells whether somebody sits there who can be asked, and whose answer can be read."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def note(text: str) -> None:

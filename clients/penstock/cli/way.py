@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from penstock.client import Client
     from penstock.v1.gateway_pb2 import GetStatusResponse
 
+WAY_EXAMPLES = """Examples:
+
+penstock way RUN_ID
+
+penstock way RUN_ID --json | jq '.events[] | select(.tool_call)'
+"""
+
 
 def way(run_id: RunId, as_json: AsJson = False, address: Address = DEFAULT_ADDRESS) -> None:
     """Show the way a run went: layers, steps, tool calls, events and durations, from its log."""
