@@ -1,7 +1,7 @@
 """A service of four handlers behind the server's stack, reached over TCP and in-process."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,9 @@ from penstock.interceptors.guard import Load
 from penstock.interceptors.rules import LayerRules
 from penstock.interceptors.stack import client_stack, server_stack
 from penstock.wire.in_process import InProcessChannel, InProcessServer
+from penstock.wire.prepared_channel import PreparedChannel
+from penstock.wire.preparing import split
+from tests.telemetry.recording import Recorded, recording
 
 SERVICE = "penstock.v1.GatewayService"  # so that gates know its methods
 
@@ -72,7 +75,7 @@ async def _over_tcp(stack: Any, handler: Any, client: Any) -> AsyncGenerator[grp
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", interceptors=client) as channel:
+        async with _prepared(grpc.aio.insecure_channel(f"127.0.0.1:{port}"), client) as channel:
             yield channel
     finally:
         await server.stop(None)
@@ -84,10 +87,16 @@ async def _in_process(stack: Any, handler: Any, client: Any) -> AsyncGenerator[g
     server.add_generic_rpc_handlers((handler,))
     await server.start()
     try:
-        async with InProcessChannel(server, interceptors=client) as channel:
+        async with _prepared(InProcessChannel(server), client) as channel:
             yield channel
     finally:
         await server.stop(None)
+
+
+def _prepared(channel: grpc.aio.Channel, client: Any) -> grpc.aio.Channel:
+    prepares, others = split(client)
+    assert not others  # the client stack only prepares
+    return PreparedChannel(channel, prepares) if prepares else channel
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
@@ -127,3 +136,10 @@ async def _drained(stream: Any) -> None:
 async def echo(text: str, context: Any) -> str:
     """Answers what was asked."""
     return text
+
+
+@pytest.fixture
+def recorded() -> Iterator[Recorded]:
+    """Has the process record spans and metrics."""
+    with recording() as everything:
+        yield everything

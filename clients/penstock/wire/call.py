@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import grpc
@@ -15,15 +16,10 @@ class Kind(Enum):
     STREAM_UNARY = (True, False)
     STREAM_STREAM = (True, True)
 
-    @property
-    def request_streaming(self) -> bool:
-        """Whether the caller sends a stream."""
-        return self.value[0]
-
-    @property
-    def response_streaming(self) -> bool:
-        """Whether the handler sends a stream."""
-        return self.value[1]
+    def __init__(self, request_streaming: bool, response_streaming: bool) -> None:
+        # As attributes, because reading an enum's `value` runs code, and each call asks several times.
+        self.request_streaming = request_streaming
+        self.response_streaming = response_streaming
 
 
 class Side(Enum):
@@ -53,12 +49,12 @@ class Call:
     @property
     def service(self) -> str:
         """The full name of the service, as in `penstock.v1.StateService`."""
-        return self.method.rpartition("/")[0].lstrip("/")
+        return _parts(self.method)[0]
 
     @property
     def name(self) -> str:
         """The name of the rpc within its service, as in `GetValue`."""
-        return self.method.rpartition("/")[2]
+        return _parts(self.method)[1]
 
     @property
     def context(self) -> grpc.aio.ServicerContext[Any, Any]:
@@ -66,3 +62,9 @@ class Call:
         if self.servicer_context is None:
             raise RuntimeError(f"{self.method}: a call on the client side has no servicer context")
         return self.servicer_context
+
+
+@lru_cache(maxsize=1024)
+def _parts(method: str) -> tuple[str, str]:
+    service, _, name = method.rpartition("/")
+    return service.lstrip("/"), name

@@ -11,7 +11,8 @@ from penstock.wire.call import Call
 from penstock.wire.context import TRACEPARENT, TRACESTATE, current_context
 from penstock.wire.metering import CALL_SECONDS, Histogram, meter
 from penstock.wire.preparing import Done, Prepare
-from penstock.wire.tracing import context_of, current_span, fail, tracer, wanted_links
+from penstock.wire.tracing import current_span, fail, tracer
+from penstock.wire.tracing_parents import context_of, wanted_links
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -33,16 +34,16 @@ def observe_calls(*, root: bool) -> Prepare:
         started = time.perf_counter()
 
         def done(code: grpc.StatusCode) -> None:
-            labels = {"rpc.system.name": "grpc", "rpc.method": call.method[1:], "rpc.response.status_code": code.name}
-            failed = code is not grpc.StatusCode.OK
-            if failed:
-                labels["error.type"] = code.name
+            seconds, failed = time.perf_counter() - started, code is not grpc.StatusCode.OK
             if span is not None:
                 span.set_attribute("rpc.response.status_code", code.name)
                 if failed:
                     fail(span, code.name)
                 span.end()
-            DURATION.record(time.perf_counter() - started, labels)
+            if metered:
+                labels = {"rpc.system.name": "grpc", "rpc.method": call.method[1:]}
+                labels |= {"rpc.response.status_code": code.name} | ({"error.type": code.name} if failed else {})
+                DURATION.record(seconds, labels)
 
         return done
 

@@ -12,6 +12,7 @@ from penstock.executor.agent_error import AgentError, ToolCallFailed
 from penstock.executor.agent_state import AgentState, StateEntry, StateWrite
 from penstock.executor.events import AgentEvent, Custom, Output, Progress, Reasoning, TurnFinished, Usage
 from penstock.executor.history import Message
+from penstock.executor.tool_description import ToolDescription
 
 __all__ = [
     "AgentContext",
@@ -26,6 +27,7 @@ __all__ = [
     "StateEntry",
     "StateWrite",
     "ToolCallFailed",
+    "ToolDescription",
     "TurnFinished",
     "Usage",
 ]

@@ -13,6 +13,7 @@ from penstock.wire.context import RequestContext
 
 if TYPE_CHECKING:
     from penstock.executor.tool_calls import ToolCalls
+    from penstock.executor.tool_description import ToolDescription
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,3 +46,7 @@ class AgentContext:
             TypeError, ValueError: the arguments are no JSON.
         """
         return json.loads(await self.tools.call(name, {**(arguments or {}), **more}))
+
+    async def list_tools(self) -> tuple[ToolDescription, ...]:
+        """Returns the tools that can be called, by name; raises a PenstockError when the tools layer is away."""
+        return await self.tools.list()

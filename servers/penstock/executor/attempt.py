@@ -67,21 +67,30 @@ class _Attempt:
 
     async def supervise(self, stage: Stage) -> executor_pb2.ExecuteResponse | Lost:
         """Returns the answer, or why what came of the attempt is not known."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+
+        def notice(_: object = None) -> None:
+            if not over.done():
+                over.set_result(None)
+
         task = stage.start(self._do(), self._name)
-        async with asyncio.TaskGroup() as group:
-            refused = group.create_task(self._writer.wait_refused(), name=f"{self._name}: refusal")
-            try:
-                await asyncio.wait({task, refused}, timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED)
-                if self._ending and not task.done():
-                    await asyncio.wait({task})
-                if task.done():
-                    return task.result()
-                if refused.done():
-                    return Lost(refused.result())
-            finally:
-                self._given_up = not task.done()
-                refused.cancel()
-                await stage.stop(task)
+        task.add_done_callback(notice)
+        self._writer.on_failed(notice)
+        timer = None if self._limits.seconds is None else loop.call_later(self._limits.seconds, notice)
+        try:
+            await over
+            if self._ending and not task.done():
+                await asyncio.wait({task})
+            if task.done():
+                return task.result()
+            if self._writer.error is not None:
+                return Lost(self._writer.error)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._given_up = not task.done()
+            await stage.stop(task)
         return await self._write(timed_out(self._limits.seconds or 0.0, self._limits.request_id))
 
     async def _do(self) -> executor_pb2.ExecuteResponse | Lost:

@@ -1,12 +1,13 @@
 """The executor layer as a whole: built from its settings, started, and stopped."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import grpc.aio
 
 from penstock.executor.loading import load_agents
+from penstock.executor.model.agent import open_model
 from penstock.executor.preparation import Preparation
 from penstock.executor.service import ExecutorService
 from penstock.executor.settings import ExecutorSettings
@@ -31,11 +32,19 @@ async def open_executor(
 
     Raises:
         AgentsNotLoaded: an agent can't be had as the settings name it.
+        ModelNotUsable: the model can't be had in this environment.
     """
-    agents = load_agents(settings.agents)
+    agents = dict(load_agents(settings.agents))
     log_settings = WriterSettings(stall_seconds=settings.log_patience)
     # Work belongs to this group only while it runs; the calls that wait for it cancel it.
-    async with LogWriter(run_log_pb2_grpc.RunLogServiceStub(state), log_settings) as log, background() as work:
+    async with (
+        AsyncExitStack() as models,
+        LogWriter(run_log_pb2_grpc.RunLogServiceStub(state), log_settings) as log,
+        background() as work,
+    ):
+        if settings.model is not None:
+            model = await models.enter_async_context(open_model(settings.model))
+            agents = dict(sorted({**agents, model.name: model}.items()))
         stage = Stage(work, settings.stop_grace)
         preparation = Preparation(state, tools, settings)
         yield ExecutorLayer(ExecutorService(agents, preparation, log, stage, instance_id))

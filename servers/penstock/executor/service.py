@@ -22,6 +22,7 @@ from penstock.v1 import executor_pb2, executor_pb2_grpc
 from penstock.v1.run_pb2 import Content
 from penstock.wire.deadline import current_deadline
 from penstock.wire.errors import NotFound
+from penstock.wire.tracing import note
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -65,6 +66,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         is_tool = request.WhichOneof("work") == "tool"
         agent = None if is_tool else self._agent(request.agent.agent)
         attempt = Attempt(who.tenant, request.run_id, request.step_id, request.attempt)
+        note(run_id=request.run_id, step_id=request.step_id)
         writer = self._log.open(
             tenant=attempt.tenant,
             run_id=attempt.run_id,

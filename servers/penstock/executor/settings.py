@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from penstock.executor.model.settings import ModelSettings
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorSettings:
@@ -11,6 +13,9 @@ class ExecutorSettings:
 
     # The agents: name → "module:attr" of an async generator function. Default: none.
     agents: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    # The model that the agent `model` serves. Default: None, there is no such agent.
+    model: ModelSettings | None = None
 
     # Most messages of a session that an agent gets as its history, the newest ones. Default: 1,000.
     max_history: int = 1_000

@@ -12,16 +12,19 @@ import grpc.aio
 from google.rpc.status_pb2 import Status
 
 from penstock.executor.agent_error import ToolCallFailed
+from penstock.executor.agent_telemetry import calling_tool
 from penstock.executor.contents import canonical_json
 from penstock.executor.sink import Sink
 from penstock.executor.step_attempt import Attempt
 from penstock.executor.tool_catalogue import ToolCatalogue
+from penstock.executor.tool_description import ToolDescription, described
 from penstock.executor.tool_failure import interrupted, lost, not_found, oversized, refused_once, unreachable
 from penstock.executor.tool_record import REPEATABLE, RecordedCall, ToolRecord
 from penstock.executor.transcript import MAX_PAYLOAD_BYTES
 from penstock.v1 import run_event_pb2 as events
 from penstock.v1 import tool_runner_pb2
 from penstock.wire.ids import digest
+from penstock.wire.status import from_inner_error
 
 if TYPE_CHECKING:
     from penstock.v1.tool_runner_pb2_grpc import ToolRunnerServiceAsyncStub
@@ -58,6 +61,13 @@ class ToolCalls:
         self._record = record
         self._ordinal = 0
 
+    async def list(self) -> tuple[ToolDescription, ...]:
+        """Returns the tools that there are; raises a PenstockError when the tools layer does not answer."""
+        try:
+            return tuple(described(tool) for tool in await self._catalogue.all())
+        except grpc.aio.AioRpcError as error:
+            raise from_inner_error(error) from error
+
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> str:
         """Returns the result as JSON text.
 
@@ -70,21 +80,27 @@ class ToolCalls:
             raise ValueError(f"the arguments of {tool} are over {MAX_PAYLOAD_BYTES} bytes")
         self._ordinal += 1
         call = _Call(_call_id(self._attempt.step_id, self._ordinal), self._ordinal, tool, text)
-        recorded = self._record.find(call.ordinal, tool, text)
+        with calling_tool(tool, call.call_id, self._attempt) as watch:
+            result = await self._answered(call)
+            watch.ended(result)
+            return _result_json(tool, result)
+
+    async def _answered(self, call: _Call) -> events.ToolResult:
+        recorded = self._record.find(call.ordinal, call.tool, call.arguments_json)
         if recorded is not None and recorded.settles and recorded.result is not None:
             return await self._from_record(call, recorded.result)
         if recorded is not None and recorded.may_have_had_effect:
             why = "an earlier attempt made this call, and its result is lost"
-            return await self._from_record(call, lost(tool, why))
+            return await self._from_record(call, lost(call.tool, why))
         return await self._make(call, recorded)
 
-    async def _from_record(self, call: _Call, recorded: events.ToolResult) -> str:
+    async def _from_record(self, call: _Call, recorded: events.ToolResult) -> events.ToolResult:
         result = events.ToolResult()
         result.CopyFrom(recorded)
         result.from_record = True
         return await self._finish(call, result, self._asked(call))
 
-    async def _make(self, call: _Call, recorded: RecordedCall | None) -> str:
+    async def _make(self, call: _Call, recorded: RecordedCall | None) -> events.ToolResult:
         try:
             tool = await self._catalogue.find(call.tool)
         except grpc.aio.AioRpcError as error:
@@ -100,7 +116,7 @@ class ToolCalls:
             return await self._from_record(call, lost(call.tool, why))
         return await self._leave(call, tool)
 
-    async def _leave(self, call: _Call, tool: tool_runner_pb2.ToolDescription) -> str:
+    async def _leave(self, call: _Call, tool: tool_runner_pb2.ToolDescription) -> events.ToolResult:
         key = self._key(call)
         claim = events.ToolClaimed(call_id=call.call_id, idempotency_key=key, effect=tool.effect)
         await self._sink.append(self._asked(call), self._event(tool_claimed=claim))
@@ -126,15 +142,10 @@ class ToolCalls:
         result.duration.FromNanoseconds(int((time.monotonic() - started) * 1e9))
         return await self._finish(call, result)
 
-    async def _finish(self, call: _Call, result: events.ToolResult, *before: events.RunEvent) -> str:
+    async def _finish(self, call: _Call, result: events.ToolResult, *before: events.RunEvent) -> events.ToolResult:
         result.call_id = call.call_id
         await self._sink.emit(*before, self._event(tool_result=result))
-        if result.outcome == events.TOOL_OUTCOME_SUCCEEDED:
-            return result.result_json
-        outcome = events.ToolOutcome.Name(result.outcome).removeprefix(_OUTCOME_PREFIX).lower()
-        status = Status()
-        status.CopyFrom(result.error)
-        raise ToolCallFailed(call.tool, outcome, status)
+        return result
 
     def _asked(self, call: _Call) -> events.RunEvent:
         return self._event(
@@ -153,6 +164,15 @@ class ToolCalls:
         return digest(
             where.tenant, where.run_id, where.step_id, str(call.ordinal), call.tool, call.arguments_json
         ).hex()
+
+
+def _result_json(tool: str, result: events.ToolResult) -> str:
+    if result.outcome == events.TOOL_OUTCOME_SUCCEEDED:
+        return result.result_json
+    outcome = events.ToolOutcome.Name(result.outcome).removeprefix(_OUTCOME_PREFIX).lower()
+    status = Status()
+    status.CopyFrom(result.error)
+    raise ToolCallFailed(tool, outcome, status)
 
 
 def _call_id(step_id: str, ordinal: int) -> str:

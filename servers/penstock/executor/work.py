@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.executor.agent_context import AgentContext
 from penstock.executor.agent_error import ToolCallFailed
+from penstock.executor.agent_telemetry import playing
 from penstock.executor.loading import Agent
 from penstock.executor.outcome import StepFailed
 from penstock.executor.sink import Sink
@@ -17,11 +18,13 @@ from penstock.v1.run_pb2 import Content
 async def play_agent(agent: Agent, task: str, context: AgentContext, sink: Sink) -> Sequence[Content]:
     """Runs an agent, hands on what it yields, and returns its output."""
     transcript = Transcript(context.step_id, context.attempt)
-    async with aclosing(agent.function(task, context)) as items:
-        async for item in items:
-            events = transcript.take(item)
-            if events:
-                await sink.emit(*events)
+    with playing(agent.name, context) as watch:
+        async with aclosing(agent.function(task, context)) as items:
+            async for item in items:
+                events = transcript.take(item)
+                if events:
+                    watch.emitted(events)
+                    await sink.emit(*events)
     return transcript.output()
 
 

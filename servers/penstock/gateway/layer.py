@@ -47,7 +47,7 @@ async def open_gateway(
             GatewayService(
                 GatewayParts(
                     creation=RunCreation(settings, neighbours),
-                    streams=RunStreams(settings, reader),
+                    streams=RunStreams(settings, reader, neighbours.run_log),
                     records=RunRecords(settings, neighbours),
                     conversations=Conversations(settings, neighbours),
                     catalogue=Catalogue(settings, neighbours),

@@ -17,6 +17,7 @@ from penstock.wire.errors import (
     Unimplemented,
 )
 from penstock.wire.status import from_inner_error
+from penstock.wire.tracing import note
 
 # After these a run that was asked for is certainly not there.
 NOTHING_RECORDED: Final = (
@@ -31,7 +32,8 @@ NOTHING_RECORDED: Final = (
 
 @contextmanager
 def naming(run_id: str, *, unless: tuple[type[PenstockError], ...] = ()) -> Generator[None]:
-    """Adds the run's name to the error that leaves the block, unless it is one of the given kinds."""
+    """Adds the run's name to the call's span, and to the error that leaves the block unless it is `unless`."""
+    note(run_id=run_id)
     try:
         yield
     except PenstockError as error:

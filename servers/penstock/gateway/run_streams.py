@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from penstock.gateway.reader_telemetry import link_to_run
 from penstock.gateway.run_errors import naming, still_going
 from penstock.gateway.settings import GatewaySettings
 from penstock.run_log.reader import LogReader
 from penstock.run_log.tail import Tail
 from penstock.v1.gateway_pb2 import AttachRunResponse, StreamRunResponse
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_EVENTS, TAIL_INCLUDE_LIFECYCLE, TailBatch, TailInclude
+
+if TYPE_CHECKING:
+    from penstock.v1.run_log_pb2_grpc import RunLogServiceAsyncStub
 
 # A batch, and so a message, never holds more than this, or one event where that alone is bigger (at most 1 MiB).
 WINDOW_BYTES: Final = 256 * 1024
@@ -37,6 +41,7 @@ class RunStreams:
 
     settings: GatewaySettings
     reader: LogReader
+    run_log: RunLogServiceAsyncStub
 
     async def events(self, cursor: Cursor, give_up_at: float | None, message: type[Message]) -> AsyncGenerator[Message]:
         """Yields the run, then its events to the last, with an empty message after each long silence.
@@ -52,18 +57,21 @@ class RunStreams:
                     return
                 generation = batch.generation
                 yield message(run=batch.run, generation=generation)
+                await link_to_run(self.run_log, cursor.tenant, batch.run, self.settings.read_timeout)
                 while batch is not None:
                     if batch.events or batch is _SILENCE:
                         generation = batch.generation or generation
                         yield message(events=batch.events, generation=generation)
                     batch = await self._next(tail, cursor, give_up_at, heartbeat=self.settings.heartbeat_seconds)
 
-    async def wait_for_end(self, cursor: Cursor, give_up_at: float | None) -> None:
-        """Returns when the run has ended; raises as `events` does."""
+    async def wait_for_end(self, cursor: Cursor, give_up_at: float | None) -> TailBatch | None:
+        """Returns the last news of the run when it has ended; raises as `events` does."""
+        news: TailBatch | None = None
         with naming(cursor.run_id):
             async with self._tail(cursor, TAIL_INCLUDE_LIFECYCLE) as tail:
-                while await self._next(tail, cursor, give_up_at, heartbeat=None) is not None:
-                    pass
+                while (batch := await self._next(tail, cursor, give_up_at, heartbeat=None)) is not None:
+                    news = batch
+        return news
 
     def _tail(self, cursor: Cursor, include: TailInclude) -> Tail:
         return self.reader.open(
@@ -80,12 +88,11 @@ class RunStreams:
         self, tail: Tail, cursor: Cursor, give_up_at: float | None, *, heartbeat: float | None
     ) -> TailBatch | None:
         silent_until = None if heartbeat is None else asyncio.get_running_loop().time() + heartbeat
-        moments = [moment for moment in (silent_until, give_up_at) if moment is not None]
+        silence_first = silent_until is not None and (give_up_at is None or silent_until < give_up_at)
         try:
-            async with asyncio.timeout_at(min(moments, default=None)):
-                return await tail.next()
+            return await tail.next(silent_until if silence_first else give_up_at)
         except TimeoutError:
-            if silent_until is not None and (give_up_at is None or silent_until < give_up_at):
+            if silence_first:
                 return _SILENCE
             raise still_going(cursor.run_id) from None
 

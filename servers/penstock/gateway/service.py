@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.gateway.caller import current_tenant
 from penstock.gateway.catalogue import Catalogue
 from penstock.gateway.conversations import Conversations
+from penstock.gateway.ended_run import ended_run
 from penstock.gateway.patience import give_up_at
 from penstock.gateway.run_creation import RunCreation
 from penstock.gateway.run_records import RunRecords
@@ -80,8 +81,10 @@ class GatewayService(GatewayServiceServicer):
         patience = give_up_at(context, self._margin)
         started = await self._start(request, patience)
         run_id = started.run.run_id
-        await self._parts.streams.wait_for_end(Cursor(current_tenant(), run_id), patience)
-        return pb.ExecuteRunResponse(run=await self._parts.records.read(run_id))
+        cursor = Cursor(current_tenant(), run_id, after_sequence=started.run.last_sequence)
+        news = await self._parts.streams.wait_for_end(cursor, patience)
+        ended = ended_run(started.run, news)
+        return pb.ExecuteRunResponse(run=ended or await self._parts.records.read(run_id))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.GetRunResponse:
         """Returns a run as it stands."""

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from penstock.wire.call import Call
 from penstock.wire.context import REQUEST_ID, RequestContext
 from penstock.wire.ids import is_id, random_id
+from penstock.wire.tracing_parents import joined
 
 # Every call is handled in a context of its own, so what is set here is seen by all concerns of that call alone.
 _asker: ContextVar[RequestContext | None] = ContextVar("penstock_asker", default=None)
@@ -20,7 +21,7 @@ def asker(call: Call) -> RequestContext:
     """Returns who asks; when the call was refused before that was read, no more than the request's id."""
     known = _asker.get()
     if known is None:
-        known = RequestContext(request_id=_given_id(call.metadata) or random_id("req"))
+        known = joined(RequestContext(request_id=_given_id(call.metadata) or random_id("req")))
         _asker.set(known)
     return known
 

@@ -9,6 +9,7 @@ from penstock.wire.call import Call
 from penstock.wire.concern import Concern
 from penstock.wire.context import from_metadata, use_context
 from penstock.wire.errors import InvalidArgument
+from penstock.wire.tracing_parents import joined
 
 # Keys by which layers tell each other whose work it is; from outside they would be forgeries.
 INNER_PREFIX = "x-penstock-"
@@ -31,6 +32,7 @@ def context(door: Door | None = None) -> Concern:
         asked = from_metadata(call.metadata)
         if door is not None:
             asked = replace(asked, tenant=door.tenant, user="")
+        asked = joined(asked)
         remember(asked)
         with use_context(asked):
             yield

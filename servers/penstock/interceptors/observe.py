@@ -1,4 +1,4 @@
-"""Observe: one structured log line for each call, with whose it was, how it ended and how long it took."""
+"""Observe: a log line, a span and metrics for each call: whose it was, how it ended and how long it took."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ import grpc
 
 from penstock.interceptors.arrival import asker
 from penstock.interceptors.rules import LayerRules
+from penstock.interceptors.telemetry import begin
 from penstock.wire.call import Call
 from penstock.wire.concern import Concern
 
@@ -29,7 +30,7 @@ FAULTS: Final = frozenset(
 
 
 def observe(rules: Mapping[str, LayerRules]) -> Concern:
-    """Makes the concern that logs each call to `penstock.calls`.
+    """Makes the concern that logs each call to `penstock.calls`, and leaves it in traces and metrics.
 
     Faults of the server are warnings. The state layer hears every token, and anyone may ask for health: their calls
     are logged for debugging only.
@@ -41,23 +42,23 @@ def observe(rules: Mapping[str, LayerRules]) -> Concern:
         layer = rule.layer if rule is not None else ""
         usual = logging.DEBUG if layer in ("", "state") else logging.INFO
         started = time.perf_counter()
+        recorded = begin(call, layer)
+        code = grpc.StatusCode.UNKNOWN
         try:
             yield
+            code = _code(call) or grpc.StatusCode.OK
         except asyncio.CancelledError:
             remaining = call.context.time_remaining()
             out_of_time = remaining is not None and remaining <= 0
-            _log(
-                call,
-                layer,
-                usual,
-                grpc.StatusCode.DEADLINE_EXCEEDED if out_of_time else grpc.StatusCode.CANCELLED,
-                started,
-            )
+            code = grpc.StatusCode.DEADLINE_EXCEEDED if out_of_time else grpc.StatusCode.CANCELLED
             raise
         except BaseException:
-            _log(call, layer, usual, _code(call) or grpc.StatusCode.UNKNOWN, started)
+            code = _code(call) or grpc.StatusCode.UNKNOWN
             raise
-        _log(call, layer, usual, _code(call) or grpc.StatusCode.OK, started)
+        finally:
+            if recorded is not None:
+                recorded.end(code)
+            _log(call, layer, usual, code, started)
 
     return observed
 

@@ -12,6 +12,7 @@ from penstock.interceptors.guard import Load, guard
 from penstock.interceptors.observe import observe
 from penstock.wire.around import Around
 from penstock.wire.decode import GuardedDecode
+from penstock.wire.observe_calls import observe_calls
 from penstock.wire.outgoing import client_context, client_deadline
 from penstock.wire.preparing import prepare_calls
 
@@ -42,5 +43,6 @@ def client_stack() -> Sequence[grpc.aio.ClientInterceptor]:
     """Returns the interceptors of a channel from one layer to another, outermost first."""
     return prepare_calls(
         client_context,  # whose work it is
-        client_deadline,  # last, so that it subtracts what the others took
+        client_deadline,  # after it, so that it subtracts what that took
+        observe_calls(root=False),  # innermost, so that it sees what really leaves
     )

@@ -16,12 +16,14 @@ from penstock.orchestrator.attempt import Attempts
 from penstock.orchestrator.availability import Availability
 from penstock.orchestrator.outcome import Failed, NotEnded, Succeeded
 from penstock.orchestrator.owner_log import OwnerLog
+from penstock.orchestrator.run_telemetry import ended
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.orchestrator.step import OpenAttempt, StepDriver
 from penstock.run_log.refusal import AppendRefused
 from penstock.v1 import run_event_pb2
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_SIGNALS, PendingSignal, RunRecord
+from penstock.v1.run_pb2 import RUN_STATE_SUCCEEDED
 from penstock.v1.session_pb2 import SessionMessage
 from penstock.wire.errors import PenstockError
 from penstock.wire.status import failed_status, to_status
@@ -52,6 +54,7 @@ class Driving:
     attempts: Attempts
     availability: Availability
     settings: OrchestratorSettings
+    group: asyncio.TaskGroup
 
 
 class RunDriver:
@@ -72,6 +75,7 @@ class RunDriver:
         if record.steps and record.steps[-1].open:
             step = record.steps[-1]
             self._steps.open_attempt = OpenAttempt(step.step_id, step.attempt, step.started_sequence)
+        self._stopped_by: Cancelled | Exception | None = None
 
     async def drive(self) -> None:
         """Drives the run to its end.
@@ -88,31 +92,50 @@ class RunDriver:
             self._log.close()
 
     async def _race(self) -> Succeeded | Failed | Cancelled:
+        loop = asyncio.get_running_loop()
+        watching: asyncio.Task[None] | None = None
+
+        def watch() -> None:
+            nonlocal watching
+            watching = self._driving.group.create_task(self._watch_signals(limit))
+
+        timer = loop.call_later(_SIGNALS_AFTER_SECONDS, watch)
         try:
-            async with asyncio.timeout(self._remaining()), asyncio.TaskGroup() as group:
-                steps = group.create_task(self._drive_steps())
-                signals = group.create_task(self._watch_signals())
-                done, _ = await asyncio.wait((steps, signals), return_when=asyncio.FIRST_COMPLETED)
-                steps.cancel()
-                signals.cancel()
-                winner = steps if steps in done else signals
+            # The one clock that stops the steps: when the run's time is up, or sooner when a signal asks for it.
+            async with asyncio.timeout(self._remaining()) as limit:
+                return await self._drive_steps()
         except TimeoutError:
-            return Failed(_out_of_time())
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from None
-        return winner.result()
+            if not limit.expired():
+                raise
+        finally:
+            timer.cancel()
+            if watching is not None:
+                watching.cancel()
+        if isinstance(self._stopped_by, Exception):
+            raise self._stopped_by
+        return self._stopped_by or Failed(_out_of_time())
 
     async def _drive_steps(self) -> Succeeded | Failed:
         steps = self._record.run.plan.steps
-        result: Succeeded | Failed = Failed(to_status(PenstockError("the plan has no steps")))
+        result: Succeeded | Failed | None = None
         for number, step in enumerate(steps, 1):
             result = await self._steps.drive(step, last=number == len(steps))
             if isinstance(result, Failed):
                 break
-        return result
+        return result or Failed(to_status(PenstockError("the plan has no steps")))
 
-    async def _watch_signals(self) -> Cancelled:
-        await asyncio.sleep(_SIGNALS_AFTER_SECONDS)
+    async def _watch_signals(self, limit: asyncio.Timeout) -> None:
+        stopped_by: Cancelled | Exception | None
+        try:
+            stopped_by = await self._signal()
+        except Exception as error:  # whatever it is, it is this run's, and not that of the group of all
+            stopped_by = error
+        if stopped_by is not None and not limit.expired():
+            self._stopped_by = stopped_by
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def _signal(self) -> Cancelled | None:
+        """Waits for a cancel; None: the log has its last event, so the steps are about to hear the same."""
         record = self._record
         tail = self._driving.reader.open(
             record.tenant, record.run.run_id, include=[TAIL_INCLUDE_SIGNALS], patience=float("inf")
@@ -122,15 +145,13 @@ class RunDriver:
                 for signal in batch.signals:
                     if signal.signal.HasField("cancel"):
                         return Cancelled(signal)
-        # The log has its last event, so the steps are about to hear the same.
-        await asyncio.get_running_loop().create_future()
-        raise AssertionError("a future that nobody completes was completed")
+        return None
 
     async def _end(self, end: Succeeded | Failed | Cancelled) -> None:
         run = self._record.run
         match end:
             case Succeeded(run_finished=True):
-                return
+                ended(self._record, RUN_STATE_SUCCEEDED)
             case Succeeded():
                 message = endings.answer_message(run.run_id, end.output)
                 await self._finish([endings.run_succeeded(run.plan.steps[-1].step_id)], message)
@@ -155,6 +176,7 @@ class RunDriver:
             await self._log.append(*events, session_messages=messages)
         except AppendRefused as refused:
             raise NotEnded(events[-1].run_finished.error) from refused
+        ended(self._record, events[-1].run_finished.state)
 
     def _remaining(self) -> float | None:
         run = self._record.run
@@ -165,9 +187,3 @@ class RunDriver:
 
 def _out_of_time() -> Status:
     return failed_status(grpc.StatusCode.DEADLINE_EXCEEDED, "the run's time ran out", "RUN_DEADLINE")
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    for error in group.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    raise AssertionError("an exception group is never empty")

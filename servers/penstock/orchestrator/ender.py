@@ -15,6 +15,7 @@ from google.rpc.status_pb2 import Status
 
 from penstock.orchestrator import endings
 from penstock.orchestrator.owner_log import OwnerLog
+from penstock.orchestrator.run_telemetry import ended
 from penstock.run_log.refusal import AppendRefused
 from penstock.v1 import run_event_pb2
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
@@ -92,6 +93,7 @@ class Ender:
         notes = [endings.note_message(run.run_id, error)] if run.session_id and run.last_sequence > 0 else []
         with closing(OwnerLog(self.log, record)) as log:
             await log.append(*ends, *last, session_messages=notes)
+        ended(record, last[-1].run_finished.state)
 
     async def _read(self, record: RunRecord) -> RunRecord | None:
         name = RunName(tenant=record.tenant, run_id=record.run.run_id)

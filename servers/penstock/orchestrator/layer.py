@@ -73,7 +73,7 @@ async def open_orchestrator(
     # What an owner writes can wait for the state layer as long as it takes: nobody else may write it.
     patient = WriterSettings(stall_seconds=None)
     async with LogWriter(log, patient) as writer, LogReader(log) as reader, background() as group:
-        driving = Driving(writer, reader, Attempts(agents, log), Availability(executor), settings)
+        driving = Driving(writer, reader, Attempts(agents, log), Availability(executor), settings, group)
         runs = Runs(driving, Ender(writer, log), group, instance_id)
         recorder = Recorder(log, runs.recorded)
         claims = Claims(ownership, instance_id, lease, settings.claim_batch, runs.claimed)

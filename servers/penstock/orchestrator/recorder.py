@@ -22,6 +22,7 @@ from penstock.v1.run_log_pb2 import (
 )
 from penstock.wire.errors import PenstockError
 from penstock.wire.status import from_inner_error
+from penstock.wire.tracing_parents import linking
 
 if TYPE_CHECKING:
     from penstock.v1.run_log_pb2_grpc import RunLogServiceAsyncStub
@@ -132,7 +133,8 @@ class Recorder:
     async def _send(self, batch: list[_Waiting]) -> None:
         request = RecordRunsRequest(entries=[waiting.entry for waiting in batch])
         try:
-            response = await self._stub.RecordRuns(request, timeout=10.0)
+            with linking(waiting.entry.traceparent for waiting in batch):
+                response = await self._stub.RecordRuns(request, timeout=10.0)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and len(batch) > 1:
                 # Together the answers were too large for one message; one alone always fits.

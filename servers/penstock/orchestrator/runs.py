@@ -18,11 +18,12 @@ from penstock.orchestrator.drive import Driving, RunDriver
 from penstock.orchestrator.ender import Ender
 from penstock.orchestrator.outcome import NotEnded, TakenOver
 from penstock.orchestrator.owner_log import OwnerLog
+from penstock.orchestrator.run_telemetry import driving
 from penstock.run_log.refusal import AppendRefused
 from penstock.v1.ownership_pb2 import CLAIM_REASON_PAST_DEADLINE, ClaimedRun
 from penstock.v1.run_log_pb2 import APPEND_OUTCOME_OVER_CAP, RunRecord
 from penstock.v1.run_pb2 import RUN_STATE_RUNNING, RUN_STATE_WAITING
-from penstock.wire.context import REQUEST_ID, TENANT, TRACEPARENT, RequestContext, from_metadata, use_context
+from penstock.wire.context import REQUEST_ID, TENANT, TRACEPARENT, RequestContext, from_metadata
 from penstock.wire.errors import InvalidArgument, PenstockError
 from penstock.wire.status import failed_status, to_status
 
@@ -43,17 +44,17 @@ class Runs:
         """Drives a recorded run, if it is this process's, and going, and not driven yet."""
         going = record.run.state in (RUN_STATE_RUNNING, RUN_STATE_WAITING)
         if going and record.owner_instance_id == self.instance_id:
-            self._start(record, self._drive(record))
+            self._start(record, self._drive(record), claimed=False)
 
     def claimed(self, claimed: ClaimedRun) -> None:
         """Takes over a run: one that never began is begun, any other is brought to its end."""
         record = claimed.record
         if claimed.reason == CLAIM_REASON_PAST_DEADLINE:
-            self._start(record, self.ender.end_late(record))
+            self._start(record, self.ender.end_late(record), claimed=True)
         elif record.run.last_sequence == 0:
-            self._start(record, self._begin(record))
+            self._start(record, self._begin(record), claimed=True)
         else:
-            self._start(record, self.ender.end_orphan(record))
+            self._start(record, self.ender.end_orphan(record), claimed=True)
 
     async def drain(self) -> None:
         """Returns when no run is driven any more."""
@@ -70,18 +71,18 @@ class Runs:
         """Returns how many runs are driven now."""
         return len(self._driven)
 
-    def _start(self, record: RunRecord, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, record: RunRecord, work: Coroutine[Any, Any, None], *, claimed: bool) -> None:
         # With the epoch: a run that lapsed and was claimed again is a new one to drive, while the old driver learns so.
         key = (record.tenant, record.run.run_id, record.epoch)
         if key in self._driven:
             work.close()
             return
-        task = self.group.create_task(self._guard(record, work), context=contextvars.Context())
+        task = self.group.create_task(self._guard(record, work, claimed), context=contextvars.Context())
         self._driven[key] = task
         task.add_done_callback(lambda _: self._driven.pop(key, None))
 
-    async def _guard(self, record: RunRecord, work: Coroutine[Any, Any, None]) -> None:
-        with use_context(_context(record)):
+    async def _guard(self, record: RunRecord, work: Coroutine[Any, Any, None], claimed: bool) -> None:
+        with driving(record, _context(record), claimed=claimed):
             try:
                 await work
             except Exception as error:

@@ -15,6 +15,7 @@ from penstock.v1.run_log_pb2 import RECORD_OUTCOME_EXISTING
 from penstock.wire.context import TENANT, current_context
 from penstock.wire.errors import InvalidArgument
 from penstock.wire.ids import ID_RULE, is_id
+from penstock.wire.tracing import note
 
 
 class OrchestratorServicer(OrchestratorServiceServicer):
@@ -36,6 +37,7 @@ class OrchestratorServicer(OrchestratorServiceServicer):
             raise InvalidArgument.of([(f"metadata[{TENANT}]", "is missing; a layer's caller names the tenant there")])
         if not is_id(request.run_id):
             raise InvalidArgument.of([("run_id", f"must be {ID_RULE}")])
+        note(run_id=request.run_id)
         result = await self._starter.start(asking, request.run_id, request.spec)
         return StartRunResponse(run=result.record.run, created=result.outcome != RECORD_OUTCOME_EXISTING)
 

@@ -7,12 +7,14 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import grpc
 import grpc.aio
 
+from penstock.run_log.append_telemetry import appending
 from penstock.run_log.refusal import AppendRefused
 from penstock.run_log.run_writer import Entry, RunWriter
 from penstock.v1 import run_log_pb2
@@ -71,6 +73,8 @@ class LogWriter:
     def __init__(self, stub: RunLogServiceAsyncStub, settings: WriterSettings | None = None) -> None:
         self._stub = stub
         self.settings = settings or WriterSettings()
+        self._name = random_id("writer")
+        self._numbers = count(1)
         self._dirty: dict[RunWriter, None] = {}
         self._wake = asyncio.Event()
         self._group = asyncio.TaskGroup()
@@ -101,7 +105,7 @@ class LogWriter:
                 epoch=epoch,
                 step_id=step_id,
                 attempt=attempt,
-                writer_id=random_id("writer"),
+                writer_id=f"{self._name}:{next(self._numbers)}",
                 traceparent=traceparent,
             ),
         )
@@ -149,7 +153,8 @@ class LogWriter:
         while waiting:
             request = run_log_pb2.AppendEventsRequest(entries=[entry.message for entry in waiting])
             try:
-                response = await self._stub.AppendEvents(request, timeout=self.settings.call_seconds)
+                with appending(waiting):
+                    response = await self._stub.AppendEvents(request, timeout=self.settings.call_seconds)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _AGAIN:
                     for entry in waiting:

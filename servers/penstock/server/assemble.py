@@ -103,13 +103,13 @@ class Mesh:
 
 
 @asynccontextmanager
-async def open_mesh(config: Config) -> AsyncGenerator[Mesh]:
+async def open_mesh(config: Config, identity: ProcessIdentity | None = None) -> AsyncGenerator[Mesh]:
     """Starts the hosted layers, and stops them in reverse; what had been started is stopped when a part fails.
 
     Raises NotStarted when a layer can't be started, NotListening when an address can't be listened on.
     """
     try:
-        async with _mesh(config) as mesh:
+        async with _mesh(config, identity or new_identity()) as mesh:
             yield mesh
     except BaseExceptionGroup as group:
         # Layers run their own work in task groups, which wrap whatever passes through them on its way out.
@@ -117,8 +117,7 @@ async def open_mesh(config: Config) -> AsyncGenerator[Mesh]:
 
 
 @asynccontextmanager
-async def _mesh(config: Config) -> AsyncGenerator[Mesh]:
-    identity = new_identity()
+async def _mesh(config: Config, identity: ProcessIdentity) -> AsyncGenerator[Mesh]:
     loads = {
         service: load
         for name in config.hosted

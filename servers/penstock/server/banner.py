@@ -5,15 +5,17 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from penstock.executor.model.settings import AGENT_NAME, OPENAI_URL
 from penstock.server.assemble import LAYERS, Mesh
 from penstock.server.config import Config
 from penstock.server.secrecy import without_secrets
+from penstock.server.telemetry import Exports
 
 # The one that the penstock command uses where none is given.
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 
 
-def banner(config: Config, mesh: Mesh) -> str:
+def banner(config: Config, mesh: Mesh, exports: Exports) -> str:
     """Returns the block that is printed on start."""
     lines = [f"penstockd {mesh.identity.version}  {config.service_name} ({config.environment})", ""]
     for listener in mesh.listeners:
@@ -28,14 +30,22 @@ def banner(config: Config, mesh: Mesh) -> str:
         _row("calling", f"{name} at {without_secrets('', config.connect[name])}") for name in LAYERS if name in called
     )
     if "executor" in config.hosted:
-        agents = ", ".join(sorted(config.settings.executor.agents))
+        agents = ", ".join(_agents(config))
         lines.append(_row("agents", agents or "none; add one with --agent NAME=module:attribute"))
+        if (model := config.settings.executor.model) is not None:
+            lines.append(_row("model", f"{model.name} at {without_secrets('', model.url or OPENAI_URL)}"))
     if "tools" in config.hosted:
         lines.append(_row("tools", ", ".join(config.settings.tools.tools) or "none; add one with --tool module:attr"))
     if "orchestrator" in config.hosted and config.settings.orchestrator.workflows:
         lines.append(_row("workflows", ", ".join(map(str, config.settings.orchestrator.workflows))))
     if "state" in config.hosted:
         lines.append(_row("state", without_secrets("", config.settings.state.url)))
+    if exports.metrics_address is not None:
+        lines.append(_row("metrics", f"http://{exports.metrics_address}/metrics"))
+    exported = [("traces", exports.traces), ("metrics", exports.metrics)]
+    ways = [f"{what} by {' and '.join(exporters)}" for what, exporters in exported if exporters]
+    if ways:
+        lines.append(_row("exporting", ", ".join(ways)))
     waiting = [f"{name}: {ready.reason}" for name, ready in mesh.readiness.items() if ready.reason]
     lines.append(_row("ready", "yes" if not waiting else "not yet; " + " | ".join(waiting)))
     return "\n".join([*lines, "", *_next(config, mesh), ""])
@@ -47,13 +57,18 @@ def _next(config: Config, mesh: Mesh) -> list[str]:
     if "gateway" not in config.hosted:
         return ["Try:", f"  {curl} --list-services"] if config.features["reflection"] else []
     where = "" if address == DEFAULT_ADDRESS else f" --address {address}"
-    agents = sorted(config.settings.executor.agents) if "executor" in config.hosted else []
+    agents = _agents(config) if "executor" in config.hosted else []
     which = f" --agent {agents[-1]}" if len(agents) > 1 else ""
     penstock = _command("penstock")
     tries = [f'  {penstock} run "…"{which}{where}', f"  {penstock} status{where}", f"  {penstock} --help"]
     if config.features["reflection"]:
         tries.append(f"  {curl} --list-services")
     return ["Try:", *tries, "Stop with Ctrl-C: runs in progress are finished first."]
+
+
+def _agents(config: Config) -> list[str]:
+    settings = config.settings.executor
+    return sorted([*settings.agents, *([AGENT_NAME] if settings.model is not None else [])])
 
 
 def _command(name: str) -> str:

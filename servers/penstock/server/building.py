@@ -95,10 +95,14 @@ def try_tools(config: Config) -> None:
 
 
 def try_executor(config: Config) -> None:
-    """Raises ValueError for agents that can't be had."""
+    """Raises ValueError for agents that can't be had, the model among them."""
     from penstock.executor.loading import load_agents
+    from penstock.executor.model.check import check_model
 
-    load_agents(config.settings.executor.agents)
+    settings = config.settings.executor
+    load_agents(settings.agents)
+    if settings.model is not None:
+        check_model(settings.model)
 
 
 def try_orchestrator(config: Config) -> None:

@@ -12,6 +12,7 @@ from penstock.gateway.settings import GatewaySettings
 from penstock.interceptors.rules import LayerRules
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.server.address import Address
+from penstock.server.model_options import model_mistakes, model_settings
 from penstock.server.option import ConfigError, Given, Mistake, Option
 from penstock.server.option import Path as Key
 from penstock.server.options import LAYER_NAMES, SETTINGS, TOP_KEYS, all_options
@@ -50,6 +51,9 @@ class Config:
 
     inner_listen: Address | None
     """Where the other layers of a process with a gateway can be reached from outside; default nowhere."""
+
+    metrics_listen: Address | None
+    """Where Prometheus can fetch metrics, at /metrics; default nowhere."""
 
     connect: Mapping[str, str]
     """Where the layers are that this process calls and does not host; default none."""
@@ -98,6 +102,7 @@ def make_config(given: Sequence[Given], mistakes: Sequence[Mistake], calls: Mapp
         reading.take(each)
     values = reading.values()
     reading.mistakes.extend(_unreachable(values, calls))
+    reading.mistakes.extend(model_mistakes(values, reading.origins))
     config = _config(values, reading)
     if config is None or reading.mistakes:
         raise ConfigError(reading.mistakes)
@@ -187,6 +192,7 @@ def _config(values: Mapping[Key, Any], reading: _Reading) -> Config | None:
         hosted=tuple(layer for layer in LAYER_NAMES if layer in hosted),
         listen=values["listen",],
         inner_listen=values["inner_listen",],
+        metrics_listen=values["metrics_listen",],
         connect=values["connect",],
         tenant=values["tenant",],
         app_dir=app_dir,
@@ -216,6 +222,8 @@ def _settings(layer: str, values: Mapping[Key, Any], mistakes: list[Mistake]) ->
         path = TOP_KEYS.get((layer, field.name), ("layers", layer, field.name))
         if path in values:
             chosen[field.name] = values[path]
+    if layer == "executor":
+        chosen["model"] = model_settings(values)
     try:
         return SETTINGS[layer](**chosen)
     except ValueError as error:

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 # What every record has; anything else was given by `extra=`.
@@ -22,13 +23,15 @@ def set_up_logs(form: str, level: str) -> None:
     logging.basicConfig(level=others, handlers=[handler], force=True)
     logging.getLogger("penstock").setLevel(level.upper())
     logging.captureWarnings(True)
+    # Nobody prints these, and every record would look them up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class TextForm(logging.Formatter):
     """Writes a line with time (UTC), level, message and what else is known; tracebacks follow."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        time = f"{_clock(int(record.created))}.{int(record.msecs):03}"
         facts = " ".join(
             f"{key}={_plain(value)}" for key, value in _facts(record).items() if key not in _IN_MESSAGE and value
         )
@@ -54,10 +57,17 @@ class JsonForm(logging.Formatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
+@lru_cache(maxsize=2)
+def _clock(second: int) -> str:
+    # Lines come many to a second, and writing the time down would be a tenth of what each costs.
+    return datetime.fromtimestamp(second, UTC).strftime("%H:%M:%S")
+
+
 def _facts(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _USUAL}
 
 
 def _plain(value: object) -> str:
     # A line break in what a caller sent must not look like a line of its own.
-    return str(value).replace("\n", "\\n").replace("\r", "\\r")
+    text = str(value)
+    return text.replace("\n", "\\n").replace("\r", "\\r") if "\n" in text or "\r" in text else text

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.server.identity import installed_version
+from penstock.server.identity import installed_version, new_identity
 
 # Each paragraph begins with the mark that keeps its line breaks.
 EXAMPLES = """
@@ -28,6 +28,10 @@ Examples:
   penstockd --layers executor --listen 127.0.0.1:50053 --app-dir examples --agent echo=echo:echo \\
             --connect state=127.0.0.1:50055 --connect tools=127.0.0.1:50054
     a layer that calls others: it is told where they are
+
+\b
+  penstockd --model llama3.2 --model-url http://127.0.0.1:11434/v1
+    the agent `model`: any OpenAI-compatible server; the key, if it needs one, comes from OPENAI_API_KEY
 
 \b
   PENSTOCK_LAYERS__EXECUTOR__CONCURRENCY=50 penstockd --print-config
@@ -63,9 +67,18 @@ def penstockd(
         str | None, typer.Option(help="Where the door (or, without gateway, the layers) listens.")
     ] = None,
     inner_listen: Annotated[str | None, typer.Option(help="Where the other layers listen beside a gateway.")] = None,
+    metrics_listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where Prometheus can fetch metrics, at /metrics.")
+    ] = None,
     connect: Annotated[Many | None, typer.Option(metavar="LAYER=TARGET", help="Where a called layer is.")] = None,
     agent: Annotated[Many | None, typer.Option(metavar="NAME=MODULE:ATTR", help="An agent for the executor.")] = None,
     tool: Annotated[Many | None, typer.Option(metavar="MODULE:ATTR", help="A tool for the tools layer.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A chat model, served as the agent `model`.")
+    ] = None,
+    model_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Its OpenAI-compatible server, as in http://127.0.0.1:11434/v1.")
+    ] = None,
     workflow: Annotated[Many | None, typer.Option(metavar="FILE", help="A named plan for the orchestrator.")] = None,
     state: Annotated[str | None, typer.Option(metavar="URL", help="The store, as in sqlite:///penstock.db.")] = None,
     app_dir: Annotated[str | None, typer.Option(help="Directory from which agents and tools are imported.")] = None,
@@ -89,9 +102,12 @@ def penstockd(
         ("--layers", "layers", layers),
         ("--listen", "listen", listen),
         ("--inner-listen", "inner_listen", inner_listen),
+        ("--metrics-listen", "metrics_listen", metrics_listen),
         ("--connect", "connect", connect),
         ("--agent", "agents", agent),
         ("--tool", "tools", tool),
+        ("--model", "model.name", model),
+        ("--model-url", "model.url", model_url),
         ("--workflow", "workflows", workflow),
         ("--state", "state", state),
         ("--app-dir", "app_dir", app_dir),
@@ -114,8 +130,12 @@ def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config
     from penstock.server.serve import serve
     from penstock.server.show_config import shown
     from penstock.server.sources import from_environment, from_file, from_flags
+    from penstock.server.telemetry import read_telemetry
+    from penstock.server.telemetry_export import NotExporting, exporting, resource_facts
 
     in_file, mistakes = from_file(file, Path())
+    telemetry, more_mistakes = read_telemetry(os.environ)
+    mistakes += more_mistakes
     try:
         config = make_config([*in_file, *from_environment(os.environ), *from_flags(flags)], mistakes, CALLS)
     except ConfigError as error:
@@ -126,9 +146,15 @@ def _run(flags: tuple[tuple[str, str, Any], ...], file: str | None, print_config
     set_up_logs(config.log_format, config.log_level)
     # As a directory to import from, like the one of a script that Python runs.
     sys.path.insert(0, str(config.app_dir.resolve()))
+    identity = new_identity()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory(config.loop)) as runner:
-            runner.run(serve(config, ready_file=ready_file, say=_say))
+        with (
+            exporting(telemetry, config.metrics_listen, resource_facts(config, identity)) as exports,
+            asyncio.Runner(loop_factory=_loop_factory(config.loop)) as runner,
+        ):
+            runner.run(serve(config, identity=identity, exports=exports, ready_file=ready_file, say=_say))
+    except NotExporting as error:
+        return _end(error, MISCONFIGURED)
     except NotListening as error:
         return _end(error, FAILED)
     except NotStarted as error:

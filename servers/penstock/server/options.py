@@ -11,6 +11,7 @@ from penstock.interceptors.rules import LayerRules
 from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.server import value_types as kinds
 from penstock.server.address import Address
+from penstock.server.model_options import MODEL_OPTIONS
 from penstock.server.option import Option, Path, Reader
 from penstock.state.settings import StateSettings
 from penstock.tools.settings import ToolsSettings
@@ -62,9 +63,11 @@ _TOP: Final = (
     Option(("layers", "hosted"), LAYER_NAMES, *_listed(kinds.one_of(*LAYER_NAMES))),
     Option(("listen",), Address("127.0.0.1", 50051), *_same(kinds.address)),
     Option(("inner_listen",), None, *_same(kinds.optional_address)),
+    Option(("metrics_listen",), None, *_same(kinds.optional_tcp_address)),
     Option(("connect",), {}, *_same(kinds.target), entries=True),
     Option(("state",), StateSettings().url, *_same(kinds.url)),
     Option(("agents",), {}, *_same(kinds.python_object), entries=True),
+    *MODEL_OPTIONS,
     Option(("tools",), (), *_listed(kinds.python_object)),
     Option(("workflows",), (), *_listed(kinds.text)),
     Option(("tenant",), "default", *_same(kinds.name)),

@@ -12,6 +12,8 @@ from penstock.server.assemble import Mesh, open_mesh
 from penstock.server.banner import banner
 from penstock.server.config import Config
 from penstock.server.drain import Say, drain
+from penstock.server.identity import ProcessIdentity
+from penstock.server.telemetry import Exports
 
 
 class StopRequests:
@@ -50,7 +52,9 @@ class StopRequests:
             self._task.cancel("told to stop at once")
 
 
-async def serve(config: Config, *, ready_file: Path | None, say: Say) -> None:
+async def serve(
+    config: Config, *, identity: ProcessIdentity, exports: Exports, ready_file: Path | None, say: Say
+) -> None:
     """Serves until SIGTERM or Ctrl-C, then drains and stops.
 
     `ready_file` is written once all listeners serve, and removed at the end. Raises CancelledError when told to stop
@@ -58,16 +62,16 @@ async def serve(config: Config, *, ready_file: Path | None, say: Say) -> None:
     """
     stop = StopRequests()
     with stop.heard():
-        async with open_mesh(config) as mesh:
-            with _announced(mesh, ready_file):
-                say(banner(config, mesh))
+        async with open_mesh(config, identity) as mesh:
+            with _announced(mesh, exports, ready_file):
+                say(banner(config, mesh, exports))
                 await stop.wait()
                 await drain(mesh, config.drain_seconds, say)
     say("stopped")
 
 
 @contextmanager
-def _announced(mesh: Mesh, ready_file: Path | None) -> Iterator[None]:
+def _announced(mesh: Mesh, exports: Exports, ready_file: Path | None) -> Iterator[None]:
     """Tells other programs that this process serves: a file of one JSON object, there while it is true."""
     if ready_file is None:
         yield
@@ -76,6 +80,7 @@ def _announced(mesh: Mesh, ready_file: Path | None) -> Iterator[None]:
         "pid": os.getpid(),
         "listen": str(mesh.address),
         "inner_listen": str(mesh.listeners[1].address) if len(mesh.listeners) > 1 else "",
+        "metrics_listen": str(exports.metrics_address or ""),
         "layers": list(mesh.running),
         "instance_id": mesh.identity.instance_id,
     }

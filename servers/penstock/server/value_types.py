@@ -103,6 +103,14 @@ def optional_address(value: Any) -> Address | None:
     return Address.parse(value) if any_text(value) else None
 
 
+def optional_tcp_address(value: Any) -> Address | None:
+    """Reads where to listen for HTTP; empty: nowhere."""
+    read = optional_address(value)
+    if read is not None and read.path:
+        raise ValueError(f"{value!r} is a socket's path; write HOST:PORT")
+    return read
+
+
 def target(value: Any) -> str:
     """Reads where another process listens; kept as written, because gRPC's form of it is made at the channel."""
     grpc_target(text(value))

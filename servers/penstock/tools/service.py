@@ -15,6 +15,7 @@ from penstock.v1 import run_event_pb2, tool_runner_pb2, tool_runner_pb2_grpc
 from penstock.wire.context import current_context
 from penstock.wire.errors import InvalidArgument, NotFound
 from penstock.wire.ids import ID_RULE, is_id
+from penstock.wire.tracing import note
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -44,6 +45,7 @@ class ToolRunnerService(tool_runner_pb2_grpc.ToolRunnerServiceServicer):
     ) -> tool_runner_pb2.CallToolResponse:
         """Calls a tool once; raises InvalidArgument for a malformed call, NotFound for a tool that there is not."""
         _check(request)
+        note(run_id=request.run_id, step_id=request.step_id)
         tool = self._tools.get(request.tool)
         if tool is None:
             raise NotFound.named("tool", request.tool, list(self._tools))

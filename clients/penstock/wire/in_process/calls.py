@@ -104,13 +104,14 @@ class _UnaryResponse(InProcessCall):
 
     def __await__(self) -> Generator[Any, None, Any]:
         exchange = self._exchange
-        status = exchange.status
-        if status is None:
+        if exchange.status is None:
             try:
-                status = yield from exchange.settled().__await__()
+                yield from exchange.settling()
             except asyncio.CancelledError:
                 self.cancel()
                 raise
+        status = exchange.status
+        assert status is not None  # what was just waited for
         self._raise_unless_ok(status)
         if not self._received:
             if not exchange.responses.messages:

@@ -158,9 +158,21 @@ class Exchange:
 
     async def settled(self) -> FinalStatus:
         """Waits for the end of the call."""
-        while self.status is None:
-            await self._wait(self._waiters)
+        if self.status is None:
+            waiter = self.settling()
+            try:
+                await waiter
+            finally:
+                if self.status is None:
+                    self._waiters.remove(waiter)
+        assert self.status is not None  # what was just waited for
         return self.status
+
+    def settling(self) -> asyncio.Future[None]:
+        """Makes a future that is done at the end of the call."""
+        future = self.loop.create_future()
+        self._waiters.append(future)
+        return future
 
     async def initial_metadata(self) -> tuple[Pair, ...]:
         """Waits for the beginning of the response."""

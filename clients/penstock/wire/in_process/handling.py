@@ -18,7 +18,7 @@ from penstock.wire.in_process.servicer_context import InProcessServicerContext, 
 
 _LOGGER = logging.getLogger(__name__)
 
-Resolve = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+Resolve = Callable[[Exchange], Awaitable[Handler | None]]
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ async def handle(exchange: Exchange, resolve: Resolve) -> None:
     """Serves one call; raises nothing but cancellation and KeyboardInterrupt."""
     context = InProcessServicerContext(exchange)
     try:
-        handler = await resolve(InProcessCallDetails(exchange.method, exchange.metadata))
+        handler = await resolve(exchange)
         if handler is None:
             exchange.finish(NOT_FOUND)
         else:

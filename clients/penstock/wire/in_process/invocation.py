@@ -54,9 +54,9 @@ class Invocation:
         kind = self.kind
         loop = asyncio.get_running_loop()
         server = calls.server
-        exchange = Exchange(loop, method or self.method, pairs, timeout, kind.value[1], server.peer)
+        exchange = Exchange(loop, method or self.method, pairs, timeout, kind.response_streaming, server.peer)
 
-        if not kind.value[0]:
+        if not kind.request_streaming:
             raw = sent if self.serialize is None else self.serialize(sent)
             if len(raw) > MAX_MESSAGE_BYTES:
                 refusal = oversized(raw)

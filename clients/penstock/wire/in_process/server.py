@@ -9,10 +9,10 @@ from typing import Any
 
 import grpc
 
-from penstock.wire.handlers import Handler
+from penstock.wire.handlers import Handler, HandlerWrapper
 from penstock.wire.in_process.exchange import Exchange
 from penstock.wire.in_process.final_status import HANDLER_CANCELLED, SERVER_STOPPED, FinalStatus
-from penstock.wire.in_process.handling import handle
+from penstock.wire.in_process.handling import InProcessCallDetails, handle
 
 
 class State(Enum):
@@ -44,11 +44,15 @@ class InProcessServer(grpc.aio.Server):
         self._serving: asyncio.Task[None] | None = None
         self._handlers: asyncio.TaskGroup | None = None
         self._resolve = partial(self._intercept, 0) if self._interceptors else self._find
+        # What wrappers make of a handler is the same for every call of its method.
+        self._lasting = all(isinstance(interceptor, HandlerWrapper) for interceptor in self._interceptors)
+        self._resolved: dict[str, Handler] = {}
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         self._generic.extend(generic_rpc_handlers)
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        self._resolved.clear()
         for name, handler in method_handlers.items():
             self._registered[f"/{service_name}/{name}"] = handler
 
@@ -103,7 +107,7 @@ class InProcessServer(grpc.aio.Server):
     def accept(self, exchange: Exchange, wait_for_ready: bool | None) -> None:
         """Starts serving a call that arrives, or refuses it with UNAVAILABLE."""
         if self._handlers is not None and self.state is State.SERVING:
-            exchange.task = self._handlers.create_task(handle(exchange, self._resolve), context=Context())
+            exchange.task = self._handlers.create_task(handle(exchange, self._handler), context=Context())
             # From here on and not from its first step, so that no call slips past a stop that comes before that.
             self._running.add(exchange)
             exchange.task.add_done_callback(partial(self._handled, exchange))
@@ -136,6 +140,14 @@ class InProcessServer(grpc.aio.Server):
             if exchange.status is None:
                 self.accept(exchange, wait_for_ready=None)
         self.announce()
+
+    async def _handler(self, exchange: Exchange) -> Handler | None:
+        handler = self._resolved.get(exchange.method)
+        if handler is None:
+            handler = await self._resolve(InProcessCallDetails(exchange.method, exchange.metadata))
+            if handler is not None and self._lasting and exchange.method in self._registered:
+                self._resolved[exchange.method] = handler
+        return handler
 
     async def _find(self, details: grpc.HandlerCallDetails) -> Handler | None:
         handler = self._registered.get(details.method)

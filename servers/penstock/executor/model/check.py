@@ -1,0 +1,28 @@
+"""What is wrong with a model's settings in this environment, found without importing what is slow to import."""
+
+from importlib.util import find_spec
+from typing import Final
+
+from penstock.executor.model.credentials import KEY_VARIABLE, api_key
+from penstock.executor.model.settings import ModelSettings
+
+_NEEDED: Final = ("pydantic_ai", "openai")
+
+
+class ModelNotUsable(ValueError):
+    """The agent `model` can't be served; the text says how to mend it."""
+
+
+def check_model(settings: ModelSettings) -> None:
+    """Raises ModelNotUsable where the extra is not installed, or where neither a URL nor OpenAI's key is given."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise ModelNotUsable(
+            f"--model needs {' and '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'penstock[models]'"
+        )
+    if settings.url is None and not api_key():
+        raise ModelNotUsable(
+            f"--model {settings.name} has no server; add --model-url http://HOST:PORT/v1 for one of yours "
+            f"(vLLM, llama.cpp, Ollama), or set {KEY_VARIABLE} for OpenAI's own"
+        )
