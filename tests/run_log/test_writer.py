@@ -99,7 +99,7 @@ async def test_a_refused_writer_writes_no_more_and_says_so(state):
         with pytest.raises(AppendRefused) as raised:
             await zombie.append(token("a"))
         assert raised.value.outcome == log.APPEND_OUTCOME_FENCED
-        assert await zombie.wait_refused() is raised.value
+        assert zombie.error is raised.value
         with pytest.raises(AppendRefused):
             await zombie.emit(token("b"))
         await attempt(writer, "other").append(token("others go on"))
@@ -134,7 +134,10 @@ async def test_what_comes_after_an_append_does_not_share_its_fate(state):
             appended = group.create_task(end.append(ended))
             group.create_task(end.emit(token("too late")))
         assert appended.result().outcome == log.APPEND_OUTCOME_APPENDED
-        assert isinstance(await end.wait_refused(), AppendRefused)
+        failed = asyncio.Event()
+        end.on_failed(failed.set)
+        await failed.wait()
+        assert isinstance(end.error, AppendRefused)
     assert await state.texts("r") == []
 
 

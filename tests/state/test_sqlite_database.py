@@ -16,7 +16,7 @@ from penstock.state.settings import StateSettings
 from penstock.state.sqlite.database import Database, Transaction, open_database
 from penstock.state.sqlite.store import SqliteStore
 from penstock.v1.run_pb2 import Durability
-from penstock.wire.errors import ResourceExhausted
+from penstock.wire.errors import ResourceExhausted, Unavailable
 from tests.state import entries as e
 
 
@@ -45,6 +45,54 @@ async def test_a_write_is_seen_only_once_it_is_committed(database: Database) -> 
     await first
     assert second.done()
     assert rows(database) == ["row-1", "row-2"]
+
+
+async def test_an_unprotected_write_that_raises_before_it_changed_anything_fails_alone(database: Database) -> None:
+    """Its neighbours in the commit are kept."""
+
+    def refuse(transaction: Transaction) -> None:
+        raise LookupError("no")
+
+    kept, refused, kept_too = database.write(put("row-1")), database.write(refuse, protected=False), put("row-2")
+    await database.write(kept_too, protected=False)
+    await kept
+    with pytest.raises(LookupError):
+        await refused
+    assert rows(database) == ["row-1", "row-2"]
+
+
+async def test_an_unprotected_write_that_raises_after_a_change_fails_with_all_that_share_its_commit(
+    database: Database,
+) -> None:
+    """Nothing of a half-done write is ever committed, at the price of its neighbours; the next commit is sound."""
+
+    def fail(transaction: Transaction) -> None:
+        put("row-2")(transaction)
+        raise LookupError("no")
+
+    neighbour, failed = database.write(put("row-1")), database.write(fail, protected=False)
+    with pytest.raises(Unavailable):
+        await neighbour
+    with pytest.raises(Unavailable):
+        await failed
+    assert rows(database) == []
+    await database.write(put("row-3"))
+    assert rows(database) == ["row-3"]
+
+
+async def test_a_write_that_protects_itself_is_undone_alone(database: Database) -> None:
+    """From the first change after the protection on."""
+
+    def fail(transaction: Transaction) -> None:
+        transaction.protect()
+        put("row-2")(transaction)
+        raise LookupError("no")
+
+    neighbour, failed = database.write(put("row-1"), protected=False), database.write(fail, protected=False)
+    await neighbour
+    with pytest.raises(LookupError):
+        await failed
+    assert rows(database) == ["row-1"]
 
 
 async def test_what_a_write_wants_done_after_the_commit_is_done_only_if_it_was_not_undone(database: Database) -> None:

@@ -63,6 +63,16 @@ async def test_execute_returns_the_output_and_the_usage(client: Client) -> None:
     assert (run.usage.input_tokens, run.usage.output_tokens) == (3, 2)
 
 
+@pytest.mark.parametrize("agent", ["echo", "tells", "fails", "exits"])
+async def test_execute_returns_the_run_as_it_is_kept(client: Client, agent: str) -> None:
+    """Whether it was waited for, or had ended before the call came: field for field what get_run returns."""
+    options = {"agent": agent, "session": f"kept-{agent}", "labels": {"colour": "green"}}
+    waited_for = await client.execute_run("go", idempotency_key=f"kept-{agent}", **options)  # type: ignore[arg-type]  # options by name
+    assert waited_for == await client.get_run(waited_for.run_id)
+    asked_again = await client.execute_run("go", idempotency_key=f"kept-{agent}", **options)  # type: ignore[arg-type]  # options by name
+    assert asked_again == waited_for
+
+
 async def test_the_layers_are_in_the_processes_that_the_topology_says(mesh: Mesh, client: Client) -> None:
     """Split, five process ids differ and the agent and the tool ran in their own; together there is one."""
     run = await client.execute_run("go", agent="pids")

@@ -35,6 +35,7 @@ MOST_BAGGAGE: Final = 2_048
 # W3C ids must be random, not secret, and each call needs one: the system's generator costs ten times as much.
 _random: Final = random.Random()
 
+_IDS: Final = (REQUEST_ID, SESSION_ID, TENANT)
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
 
@@ -55,8 +56,8 @@ class RequestContext:
     user: str = ""
     session_id: str = ""
     tenant: str = ""
-    trace_id: str = field(default_factory=lambda: _random_hex(128))
-    span_id: str = field(default_factory=lambda: _random_hex(64))
+    trace_id: str = field(default_factory=lambda: _new_trace_id())
+    span_id: str = field(default_factory=lambda: _new_span_id())
     parent_span_id: str = ""
     trace_flags: int = 0
     tracestate: str = ""
@@ -79,7 +80,7 @@ class RequestContext:
             session_id=self.session_id,
             tenant=self.tenant,
             trace_id=self.trace_id,
-            span_id=_random_hex(64),
+            span_id=_new_span_id(),
             parent_span_id=self.span_id,
             trace_flags=self.trace_flags,
             tracestate=self.tracestate,
@@ -89,7 +90,7 @@ class RequestContext:
 
     def outgoing(self) -> list[tuple[str, str]]:
         """Writes the metadata of a call made for this request, under a span of its own."""
-        return self._written(_random_hex(64), inner=True)
+        return self._written(_new_span_id(), inner=True)
 
     @property
     def traceparent(self) -> str:
@@ -135,7 +136,7 @@ def from_metadata(pairs: Pairs) -> RequestContext:
             values[key] += "," + value
         else:
             values[key] = value
-    for key in (REQUEST_ID, SESSION_ID, TENANT):
+    for key in _IDS:
         if key in values and not is_id(values[key]):
             wrong.append((f"metadata[{key}]", f"must be {ID_RULE}"))
     if wrong:
@@ -148,10 +149,11 @@ def from_metadata(pairs: Pairs) -> RequestContext:
     baggage = values.get(BAGGAGE)
     return RequestContext(
         request_id=values.get(REQUEST_ID) or random_id("req"),
-        user=unquote(values.get(USER, "")),
+        user=unquote(values[USER]) if USER in values else "",
         session_id=values.get(SESSION_ID, ""),
         tenant=values.get(TENANT, ""),
-        trace_id=_random_hex(128) if trace is None else trace[1],
+        trace_id=_new_trace_id() if trace is None else trace[1],
+        span_id=_new_span_id(),
         parent_span_id="" if trace is None else trace[2],
         trace_flags=0 if trace is None else int(trace[3], 16),
         tracestate="" if trace is None or len(tracestate) > MOST_TRACESTATE else tracestate,
@@ -165,9 +167,13 @@ def trace_id_of(traceparent: str) -> str:
     return "" if trace is None else trace[1]
 
 
-def _random_hex(bits: int) -> str:
-    # All zeros would be no valid id; the chance of it is not worth a look.
-    return f"{_random.getrandbits(bits):0{bits // 4}x}"
+# All zeros would be no valid id; the chance of it is not worth a look.
+def _new_trace_id() -> str:
+    return f"{_random.getrandbits(128):032x}"
+
+
+def _new_span_id() -> str:
+    return f"{_random.getrandbits(64):016x}"
 
 
 def _baggage(text: str) -> dict[str, str]:

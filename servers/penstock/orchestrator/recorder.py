@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
+from penstock.run_log.pace import Pace
 from penstock.v1.run_log_pb2 import (
     ReadRunsRequest,
     RecordRunsEntry,
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH_BYTES: Final = 3 * 1024 * 1024
 _BATCH_RUNS: Final = 256
+# Under load new runs wait so long for others, as their tokens will.
+_TICK_SECONDS: Final = 0.002
 # After these it isn't known whether the store did what was asked; after any other it did not.
 _UNCLEAR: Final = frozenset(
     {
@@ -86,8 +89,10 @@ class Recorder:
 
     async def run(self) -> None:
         """Sends what waits, for ever."""
+        pace = Pace(_TICK_SECONDS)
         while True:
             await self._wake.wait()
+            await pace.wait()
             self._wake.clear()
             while batch := self._take():
                 await self._send(batch)

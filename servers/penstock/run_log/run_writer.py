@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -49,8 +49,8 @@ class RunWriter:
         self._since_yield = 0
         self._unacknowledged = 0
         self._room = asyncio.Event()
-        self._error: Exception | None = None
-        self._failed = asyncio.Event()
+        self._on_failed: Callable[[], None] | None = None
+        self.error: Exception | None = None
         self.closed = False
         self.last_sequence = 0
 
@@ -91,11 +91,11 @@ class RunWriter:
         self._seal()
         return await self._wait_for(entry)
 
-    async def wait_refused(self) -> Exception:
-        """Returns the error once this writer can write no more: AppendRefused, or the state layer's own."""
-        await self._failed.wait()
-        assert self._error is not None  # set just before the event
-        return self._error
+    def on_failed(self, callback: Callable[[], None]) -> None:
+        """Calls back when this writer can write no more; `error` then says why."""
+        self._on_failed = callback
+        if self.error is not None:
+            callback()
 
     def close(self) -> None:
         """Drops what was not sent yet. Idempotent."""
@@ -125,19 +125,20 @@ class RunWriter:
 
     def failed(self, entry: Entry, error: Exception) -> None:
         """Notes that an entry will never be in the log; called by the LogWriter."""
-        if self._error is None:
-            self._error = error
+        if self.error is None:
+            self.error = error
         for lost in (entry, *self._sealed, *((self._open,) if self._open else ())):
             for waiter in lost.waiters:
                 if not waiter.done():
                     waiter.set_exception(error)
         self.close()
-        self._failed.set()
         self._room.set()
+        if self._on_failed is not None:
+            self._on_failed()
 
     def _put(self, events: Sequence[RunEvent]) -> Entry:
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         if self.closed:
             raise RuntimeError("this writer was closed")
         size = _size(events)
@@ -166,24 +167,33 @@ class RunWriter:
             self._open = None
 
     async def _wait_for(self, entry: Entry) -> AppendEventsResult:
-        waiter: asyncio.Future[AppendEventsResult] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[AppendEventsResult] = loop.create_future()
         entry.waiters.append(waiter)
+        patience = self._log.settings.stall_seconds
+        # A timer alone: every run comes by here, and `asyncio.timeout` costs five times as much.
+        timer = None if patience is None else loop.call_later(patience, _stall, waiter)
         try:
-            async with asyncio.timeout(self._log.settings.stall_seconds):
-                return await waiter
-        except TimeoutError:
-            raise LogStalled("the run log acknowledged nothing for too long") from None
+            return await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _wait_for_room(self) -> None:
         try:
             async with asyncio.timeout(self._log.settings.stall_seconds):
-                while self._unacknowledged > self._log.settings.unacknowledged_bytes and self._error is None:
+                while self._unacknowledged > self._log.settings.unacknowledged_bytes and self.error is None:
                     self._room.clear()
                     await self._room.wait()
         except TimeoutError:
             raise LogStalled("the run log took nothing for too long") from None
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
+
+
+def _stall(waiter: asyncio.Future[AppendEventsResult]) -> None:
+    if not waiter.done():
+        waiter.set_exception(LogStalled("the run log acknowledged nothing for too long"))
 
 
 def _size(messages: Iterable[RunEvent | SessionMessage]) -> int:

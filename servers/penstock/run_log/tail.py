@@ -47,12 +47,13 @@ class Tail:
     ) -> None:
         self._reader.remove(self)
 
-    async def next(self) -> TailBatch | None:
+    async def next(self, until: float | None = None) -> TailBatch | None:
         """Returns the next news of the run, or None once its log has been read to the end.
 
         Cancelling it loses nothing: it can be called again.
 
         Raises:
+            TimeoutError: nothing came until this time of the loop's clock (None: wait for ever).
             PenstockError: NotFound, DataLoss, OutOfRange, InvalidArgument (a cursor beyond the end), Unavailable when
                 the state layer was away for longer than the reader's patience.
         """
@@ -61,11 +62,7 @@ class Tail:
                 raise self._error
             if self._ended:
                 return None
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._wait(until)
         batch = self._batches.popleft()
         self._held -= batch.used_bytes
         self._unused += batch.used_bytes
@@ -73,6 +70,18 @@ class Tail:
             self._reader.grant(self, self._unused)
             self._unused = 0
         return batch
+
+    async def _wait(self, until: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        # A timer alone: readers come by here for each token, and `asyncio.timeout_at` costs five times as much.
+        timer = None if until is None else loop.call_at(until, _give_up, waiter)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
 
     def take(self, batch: TailBatch) -> None:
         """Takes in news; called by the reader."""
@@ -110,6 +119,11 @@ class Tail:
         # A cancelled waiter is done already; setting it would raise in the reader, and end all other tails with it.
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _give_up(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 def opening(tenant: str, run_id: str, generation: int, after_sequence: int, include: Sequence[TailInclude]) -> TailOpen:

@@ -15,6 +15,7 @@ import grpc
 import grpc.aio
 
 from penstock.run_log.append_telemetry import appending
+from penstock.run_log.pace import Pace
 from penstock.run_log.refusal import AppendRefused
 from penstock.run_log.run_writer import Entry, RunWriter
 from penstock.v1 import run_log_pb2
@@ -46,8 +47,8 @@ class WriterSettings:
     """How a LogWriter gathers and how long it holds out."""
 
     tick_seconds: float = 0.002
-    """Under load, seconds from one append to the next, so that commits, wake-ups and socket writes coincide; an idle
-    writer appends at once."""
+    """Under load, seconds from one append to the next at most, so that commits, wake-ups and socket writes coincide;
+    an idle writer appends at once."""
 
     batch_bytes: int = 1792 * 1024
     """Bytes in one call before no more entries are added; the last may have a little over 2 MiB (an output of 1 MiB,
@@ -116,14 +117,11 @@ class LogWriter:
         self._wake.set()
 
     async def _flush_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
-        last = loop.time() - self.settings.tick_seconds
+        pace = Pace(self.settings.tick_seconds)
         while True:
             await self._wake.wait()
-            pause = last + self.settings.tick_seconds - loop.time()
-            # Even when idle, one turn of the loop for what is written in this one: an end follows its last token.
-            await asyncio.sleep(max(pause, 0))
-            last = loop.time()
+            # Even when idle this waits one turn of the loop: an end follows its last token.
+            await pace.wait()
             entries = self._take()
             if entries:
                 await self._send(entries)

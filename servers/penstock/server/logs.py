@@ -32,10 +32,10 @@ class TextForm(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = f"{_clock(int(record.created))}.{int(record.msecs):03}"
-        facts = " ".join(
-            f"{key}={_plain(value)}" for key, value in _facts(record).items() if key not in _IN_MESSAGE and value
+        facts = "".join(
+            [f" {key}={_plain(value)}" for key, value in _facts(record).items() if value and key not in _IN_MESSAGE]
         )
-        line = f"{time} {record.levelname.lower():7} {_plain(record.getMessage())}{'  ' + facts if facts else ''}"
+        line = f"{time} {record.levelname.lower():7} {_plain(record.getMessage())}{' ' + facts if facts else ''}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

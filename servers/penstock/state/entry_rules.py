@@ -8,6 +8,7 @@ from penstock.v1.run_pb2 import Durability
 
 _LONGEST_TIMEOUT = 30 * 86400.0
 _MAX_LABELS = 64
+_DURABILITIES = frozenset(Durability.values())
 
 
 def check_append(entry: AppendEventsEntry) -> None:
@@ -41,7 +42,7 @@ def check_record(entry: RecordRunsEntry) -> None:
     violations.size("spec.input", sum(part.ByteSize() for part in spec.input), MAX_VALUE_BYTES + 1024)
     violations.size("plan", entry.plan.ByteSize(), MAX_VALUE_BYTES)
     violations.count("spec.labels", len(spec.labels), _MAX_LABELS)
-    if spec.durability not in Durability.values():
+    if spec.durability not in _DURABILITIES:
         violations.add("spec.durability", f"is {spec.durability}, a level that is not known here")
     if spec.HasField("timeout"):
         violations.duration("spec.timeout", spec.timeout, 1e-6, _LONGEST_TIMEOUT)

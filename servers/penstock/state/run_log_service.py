@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -132,14 +132,14 @@ class RunLogService(RunLogServiceServicer):
     ) -> None:
         await TailStream(self._store, self._settings).serve(request_iterator, context.write)
 
-    def _record(self, entry: pb.RecordRunsEntry) -> Awaitable[pb.RecordRunsResult]:
+    def _record(self, entry: pb.RecordRunsEntry) -> asyncio.Future[pb.RecordRunsResult]:
         try:
             check_record(entry)
         except InvalidArgument as error:
             return _failed(error)
         return self._store.record(entry)
 
-    def _append(self, entry: pb.AppendEventsEntry) -> Awaitable[pb.AppendEventsResult]:
+    def _append(self, entry: pb.AppendEventsEntry) -> asyncio.Future[pb.AppendEventsResult]:
         try:
             check_append(entry)
         except Refused as refused:
@@ -159,5 +159,16 @@ def _failed(error: Exception) -> asyncio.Future[Any]:
     return future
 
 
-async def _settled(writes: list[Awaitable[Any]]) -> list[Any]:
-    return await asyncio.gather(*writes, return_exceptions=True)
+async def _settled(writes: list[asyncio.Future[Any]]) -> list[Any]:
+    outcomes: list[Any] = []
+    try:
+        # One commit answers them all, so that only the first makes this wait.
+        for write in writes:
+            try:
+                outcomes.append(await write)
+            except Exception as error:
+                outcomes.append(error)
+    finally:
+        for write in writes[len(outcomes) :]:
+            write.cancel()
+    return outcomes

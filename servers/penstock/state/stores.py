@@ -4,6 +4,7 @@ A store answers in the messages of the public contract. It may trust that reques
 (fences, versions, whose turn it is) it decides atomically. Every write is durable once awaited.
 """
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -93,13 +94,13 @@ class SessionStore(Protocol):
 class RunStore(Protocol):
     """Keeps runs and their logs."""
 
-    def record(self, entry: RecordRunsEntry) -> Awaitable[RecordRunsResult]:
+    def record(self, entry: RecordRunsEntry) -> Future[RecordRunsResult]:
         """Creates a run, or returns the one that is there.
 
         Raises FailedPrecondition or InvalidArgument when it can't be kept as asked.
         """
 
-    def append(self, entry: AppendEventsEntry) -> Awaitable[AppendEventsResult]:
+    def append(self, entry: AppendEventsEntry) -> Future[AppendEventsResult]:
         """Puts an entry into its run's log, in the order of the calls; raises Refused when the log does not take it."""
 
     async def read(self, tenant: str, run_id: str, *, run_only: bool) -> RunRecord | None:

@@ -62,7 +62,8 @@ class MessageQueue:
     def close(self) -> None:
         """Says that no message follows."""
         self.closed = True
-        _wake(self._arrivals)
+        if self._arrivals:
+            _wake(self._arrivals)
 
     def abandon(self) -> None:
         """Forgets what is queued and lets everyone go who waits at either end."""
@@ -70,8 +71,10 @@ class MessageQueue:
         self.closed = True
         self.messages.clear()
         self._bytes = 0
-        _wake(self._arrivals)
-        _wake(self._rooms)
+        if self._arrivals:
+            _wake(self._arrivals)
+        if self._rooms:
+            _wake(self._rooms)
 
     async def _wait(self, waiting: list[asyncio.Future[None]]) -> None:
         future = self._loop.create_future()

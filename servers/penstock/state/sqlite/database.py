@@ -24,6 +24,13 @@ class Transaction:
     committed: list[Callable[[], None]] = field(default_factory=list)
     done: dict[Callable[..., None], None] = field(default_factory=dict)
     broken_by: Exception | None = None
+    protected: bool = False
+
+    def protect(self) -> None:
+        """Makes sure that this write, if it raises after it has changed something, is undone alone."""
+        if not self.protected:
+            self.connection.execute("SAVEPOINT one")
+            self.protected = True
 
     def on_undo(self, action: Callable[[], None]) -> None:
         """Has an action done when this write, or the whole transaction, is undone."""
@@ -38,7 +45,7 @@ class Transaction:
         self.done[action] = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Pending:
     future: asyncio.Future[Any]
     result: Any = None
@@ -59,8 +66,11 @@ class Database:
         self._open: Transaction | None = None
         self._pending: list[_Pending] = []
 
-    def write(self, operation: Callable[[Transaction], T]) -> asyncio.Future[T]:
+    def write(self, operation: Callable[[Transaction], T], *, protected: bool = True) -> asyncio.Future[T]:
         """Does a write; the future has its result, or what it raised, once that is committed.
+
+        One that is not `protected` saves two statements, and protects itself before the first change after which it may
+        still raise. Should it fail between two changes all the same, all that share its commit fail with it.
 
         Raises (in the future): ResourceExhausted when the disk is full, Unavailable when the file can't be written.
         """
@@ -72,13 +82,17 @@ class Database:
             future.set_exception(_unwritten(error))
             return future
         undo_from = len(transaction.undo), len(transaction.committed)
+        changes = self._writer.total_changes
         try:
-            self._writer.execute("SAVEPOINT one")
+            if protected:
+                transaction.protect()
             result = operation(transaction)
-            self._writer.execute("RELEASE one")
+            if transaction.protected:
+                self._writer.execute("RELEASE one")
+                transaction.protected = False
             self._pending.append(_Pending(future, result))
         except Exception as error:
-            self._undo_one(transaction, undo_from, error)
+            self._undo_one(transaction, undo_from, changes, error)
             shown = _unwritten(error) if isinstance(error, sqlite3.Error) else error
             self._pending.append(_Pending(future, error=shown))
         return future
@@ -120,13 +134,16 @@ class Database:
             loop.call_soon(self.flush)
         return self._open
 
-    def _undo_one(self, transaction: Transaction, undo_from: tuple[int, int], error: Exception) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK TO one")
-            self._writer.execute("RELEASE one")
-        else:
+    def _undo_one(self, transaction: Transaction, undo_from: tuple[int, int], changes: int, error: Exception) -> None:
+        if not self._writer.in_transaction:
             # A full disk makes SQLite undo the whole transaction by itself: then all that shared it have failed.
             transaction.broken_by = error
+        elif transaction.protected:
+            self._writer.execute("ROLLBACK TO one")
+            self._writer.execute("RELEASE one")
+        elif self._writer.total_changes != changes:
+            transaction.broken_by = error
+        transaction.protected = False
         undo, committed = undo_from
         for action in reversed(transaction.undo[undo:]):
             action()

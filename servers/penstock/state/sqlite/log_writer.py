@@ -111,12 +111,16 @@ class SqliteLogWriter:
         now_us = self._clock.now_us()
         time = to_timestamp(now_us)
         consequences = Consequences()
+        if session_messages or checkpoint is not None:
+            transaction.protect()
         stamped = ReadEventsResponse(events=events)
         first = head.last_sequence + 1
         for sequence, event in enumerate(stamped.events, first):
             event.sequence = sequence
             event.time.CopyFrom(time)
             if event.HasField("run_started"):
+                if head.session_id:
+                    transaction.protect()
                 self._check_turn(transaction, head)
                 fix_history(transaction.connection, head, now_us)
                 event.run_started.history_index = head.record.history_index
@@ -125,6 +129,8 @@ class SqliteLogWriter:
         if session_messages:
             session = ensure_session(connection, head.tenant, head.session_id, now_us)
             append_messages(connection, session, session_messages, now_us)
+        if consequences.taken_signals:
+            transaction.protect()
         packed = stamped.SerializeToString()
         head.last_sequence += len(stamped.events)
         head.log_bytes += len(packed)

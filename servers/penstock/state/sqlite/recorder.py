@@ -77,6 +77,8 @@ class Recorder:
                 reason="DURABILITY_UNSUPPORTED",
                 metadata={"supported": Durability.Name(self._keeps)},
             )
+        if entry.spec.session_id:
+            transaction.protect()  # what is done to the session comes before the run's own events are looked at
         interrupted = self._interrupt(transaction, entry)
         busy = first_unfinished(transaction.connection, entry.tenant, entry.spec.session_id)
         if busy is not None and entry.spec.on_busy == ON_BUSY_REJECT:

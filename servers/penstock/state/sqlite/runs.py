@@ -1,6 +1,6 @@
 """Runs and their logs on SQLite."""
 
-from collections.abc import Awaitable
+from asyncio import Future
 
 from penstock.state.sqlite.database import Database
 from penstock.state.sqlite.hub import Hub
@@ -33,13 +33,13 @@ class SqliteRuns:
         self._log = log
         self._recorder = recorder
 
-    def record(self, entry: RecordRunsEntry) -> Awaitable[RecordRunsResult]:
+    def record(self, entry: RecordRunsEntry) -> Future[RecordRunsResult]:
         """See RunStore."""
-        return self._database.write(lambda transaction: self._recorder.record(transaction, entry))
+        return self._database.write(lambda transaction: self._recorder.record(transaction, entry), protected=False)
 
-    def append(self, entry: AppendEventsEntry) -> Awaitable[AppendEventsResult]:
+    def append(self, entry: AppendEventsEntry) -> Future[AppendEventsResult]:
         """See RunStore."""
-        return self._database.write(lambda transaction: self._log.append(transaction, entry))
+        return self._database.write(lambda transaction: self._log.append(transaction, entry), protected=False)
 
     async def read(self, tenant: str, run_id: str, *, run_only: bool) -> RunRecord | None:
         """See RunStore."""

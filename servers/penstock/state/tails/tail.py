@@ -30,6 +30,8 @@ class Tail:
         self._signals = _SIGNALS in wanted
         self._signals_sent = 0
         self._introduced = False
+        # Who waits for the next thing to happen in a run's life hears with it what run it is, all others at once.
+        self._greets = _LIFECYCLE not in wanted
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Has `wake` called when there may be news; returns what ends that."""
@@ -42,9 +44,6 @@ class Tail:
         """
         state = await self._log.state()
         batch = TailBatch(tail_id=self.tail_id, generation=self._log.generation, durable_sequence=state.last_sequence)
-        if not self._introduced:
-            self._introduced = True
-            batch.run.CopyFrom(await self._log.run())
         if self._events and self.credit > 0 and self._after < state.last_sequence:
             piece = await self._log.read(
                 self._after,
@@ -63,9 +62,13 @@ class Tail:
         read_to_end = not self._events or self._after >= state.last_sequence
         self.closed = batch.closed = state.finished and read_to_end
         self.has_more = not read_to_end and self.credit > 0
-        if batch.events or batch.signals or batch.closed or batch.HasField("run"):
-            return batch
-        return None
+        if not (batch.events or batch.signals or batch.closed or self._greets):
+            return None
+        if not self._introduced:
+            self._introduced = True
+            self._greets = False
+            batch.run.CopyFrom(await self._log.run())
+        return batch
 
 
 async def open_tail(
