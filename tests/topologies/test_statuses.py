@@ -156,7 +156,8 @@ async def test_subscribing_is_not_built_yet(meshes: dict[str, Mesh]) -> None:
     answers = []
     for mesh in meshes.values():
         async with grpc.aio.insecure_channel(mesh.address) as channel:
-            call = GatewayServiceStub(channel).SubscribeEvents(iter([pb.SubscribeEventsRequest(topic="t")]))
+            # Nothing is sent: where the answer crosses a request on its way, grpc's client may report a fault of its own.
+            call = GatewayServiceStub(channel).SubscribeEvents()
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await call.read()
             answers.append(answer_of(refused.value))

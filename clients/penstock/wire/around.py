@@ -1,9 +1,14 @@
 """`Around` and `around_client`: put a concern, written once, around rpcs of all four kinds, on either side.
 
-@asynccontextmanager
-async def errors(call: Call) -> AsyncGenerator[None]:
+@contextmanager
+def observe(call: Call) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    print(call.method, time.monotonic() - started)
+
+async def errors(call: Call, proceed: Proceed) -> Any:  # awaits something of its own
     try:
-        yield
+        return await proceed()
     except PenstockError as error:
         await call.context.abort_with_status(to_status(error))
 
@@ -11,15 +16,18 @@ server = grpc.aio.server(interceptors=[Around(observe, errors), GuardedDecode()]
 channel = grpc.aio.insecure_channel(target, interceptors=around_client(deadline, observe))
 """
 
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
 from penstock.wire.around_client import around_client
 from penstock.wire.call import Call, Kind, Side
-from penstock.wire.concern import Concern, as_async, as_plain
+from penstock.wire.concern import Concern, EnclosingConcern, as_enclosing
 from penstock.wire.handlers import Behaviour, Context, Handler, HandlerWrapper, as_coroutine, kind_of, with_behaviour
 
 __all__ = ["Around", "Concern", "around_client"]
+
+Enter = Callable[[Call, Any, Context], Awaitable[Any]]
 
 # Reading the metadata of a grpc call copies it, so all concerns around one rpc share one Call.
 _arrived: ContextVar[Call | None] = ContextVar("_arrived", default=None)
@@ -34,27 +42,28 @@ class Around(HandlerWrapper):
 
     def wrap(self, method: str, handler: Handler) -> Handler:
         kind = kind_of(handler)
-        behaviour = _contained(as_coroutine(handler))
+        enter = _last(_contained(as_coroutine(handler)))
         for concern in reversed(self._concerns):
-            behaviour = _inside(concern, method, kind, behaviour)
-        return with_behaviour(handler, behaviour)
+            enter = _inside(as_enclosing(concern), enter)
+
+        async def around(request: Any, context: Context) -> Any:
+            return await enter(_call(method, kind, context), request, context)
+
+        return with_behaviour(handler, around)
 
 
-def _inside(concern: Concern, method: str, kind: Kind, behaviour: Behaviour) -> Behaviour:
-    if (plain := as_plain(concern)) is not None:
+def _last(behaviour: Behaviour) -> Enter:
+    def last(call: Call, request: Any, context: Context) -> Awaitable[Any]:
+        return behaviour(request, context)
 
-        async def guarded(request: Any, context: Context) -> Any:
-            with plain(_call(method, kind, context)):
-                return await behaviour(request, context)
+    return last
 
-    else:
-        asynchronous = as_async(concern)
 
-        async def guarded(request: Any, context: Context) -> Any:
-            async with asynchronous(_call(method, kind, context)):
-                return await behaviour(request, context)
+def _inside(concern: EnclosingConcern, enter: Enter) -> Enter:
+    def inside(call: Call, request: Any, context: Context) -> Awaitable[Any]:
+        return concern(call, lambda: enter(call, request, context))
 
-    return guarded
+    return inside
 
 
 def _contained(behaviour: Behaviour) -> Behaviour:

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from penstock.wire.call import Call, Kind
-from penstock.wire.concern import Concern, as_async, as_plain
+from penstock.wire.concern import Concern, as_enclosing
 from penstock.wire.leaving import changed, leaving
 
 _LOGGER = logging.getLogger(__name__)
@@ -98,18 +98,10 @@ def _nested(concerns: tuple[Concern, ...]) -> Run:
 
 
 def _inside(concern: Concern, run: Run) -> Run:
-    if (plain := as_plain(concern)) is not None:
+    enclose = as_enclosing(concern)
 
-        async def guarded(call: Call, body: Body) -> Any:
-            with plain(call):
-                return await run(call, body)
-
-    else:
-        asynchronous = as_async(concern)
-
-        async def guarded(call: Call, body: Body) -> Any:
-            async with asynchronous(call):
-                return await run(call, body)
+    async def guarded(call: Call, body: Body) -> Any:
+        return await enclose(call, lambda: run(call, body))
 
     return guarded
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ def span(
 
 _NOTHING: Final = nullcontext(None)
 
+# Set beside the current span, since a context tells by its token whether it is the one in which that was done.
+_within: ContextVar[bool] = ContextVar("penstock_within_span", default=False)
+
 
 @contextmanager
 def _span(
@@ -88,15 +92,19 @@ def _span(
     started = recording.start_span(name, context=parent, links=links, attributes=attributes)
     before = context.get_current()
     context.attach(trace.set_span_in_context(started, before))
+    token = _within.set(True)
     try:
         yield started
     except Exception as error:
         fail(started, type(error).__qualname__)
         raise
     finally:
-        # Put back, not detached: a coroutine may be closed in another context, where detaching logs an error.
-        context.attach(before)
         started.end()
+        # Put back, not detached, which logs an error where a coroutine is closed in another context. That one, which
+        # may be any task's, keeps the span that it has.
+        with suppress(ValueError):
+            _within.reset(token)
+            context.attach(before)
 
 
 def fail(span: Span, error_type: str, description: str | None = None) -> None:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from penstock.wire.context import TRACEPARENT, TRACESTATE, RequestContext
+from penstock.wire.context import MOST_TRACESTATE, TRACEPARENT, TRACESTATE, RequestContext
 from penstock.wire.tracing import current_span, tracer
 
 if TYPE_CHECKING:
@@ -59,9 +59,18 @@ def context_of(request: RequestContext) -> Context | None:
 
 
 def caller_context(metadata: Pairs) -> Context | None:
-    """Returns the parent context that a call brought along; None when it brought none."""
-    found = {key: value for key, value in metadata if key in (TRACEPARENT, TRACESTATE) and isinstance(value, str)}
-    return context_from(found[TRACEPARENT], found.get(TRACESTATE, "")) if TRACEPARENT in found else None
+    """Returns the parent context that a call brought along; None when it brought none.
+
+    Its tracestate is left out where it is longer than a `RequestContext` takes: every inner call would carry it.
+    """
+    parent, states = "", []
+    for key, value in metadata:
+        if key == TRACEPARENT and isinstance(value, str):
+            parent = value
+        elif key == TRACESTATE and isinstance(value, str):
+            states.append(value)
+    tracestate = ",".join(states)
+    return context_from(parent, tracestate if len(tracestate) <= MOST_TRACESTATE else "") if parent else None
 
 
 def links_to(traceparents: Iterable[str], *, sampled_only: bool = False) -> tuple[Link, ...]:

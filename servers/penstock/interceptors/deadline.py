@@ -1,12 +1,12 @@
 """Deadline: how long a call may take here, and what is left of it for the calls it makes in turn."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from typing import Any
 
 from penstock.interceptors.rules import LayerRules
 from penstock.wire.call import Call
-from penstock.wire.concern import Concern
+from penstock.wire.concern import Concern, Proceed
 from penstock.wire.deadline import Deadline, use_deadline
 from penstock.wire.errors import DeadlineExceeded
 from penstock.wire.long_calls import is_long
@@ -18,19 +18,17 @@ def deadline(rules: Mapping[str, LayerRules]) -> Concern:
     Long calls (streams, and those that wait for work) get what the caller gives them, be it without end.
     """
 
-    @asynccontextmanager
-    async def bounded(call: Call) -> AsyncGenerator[None]:
+    async def bounded(call: Call, proceed: Proceed) -> Any:
         rule = rules.get(call.service)
         if rule is None or is_long(call) or (call.timeout is not None and call.timeout <= rule.timeout):
             # The transport itself cancels the handler at the caller's deadline; a second clock would only cost time.
             with use_deadline(None if call.timeout is None else Deadline.after(call.timeout)):
-                yield
-            return
+                return await proceed()
         seconds = rule.timeout
         try:
             async with asyncio.timeout(seconds) as limit:
                 with use_deadline(Deadline.after(seconds)):
-                    yield
+                    return await proceed()
         except TimeoutError as error:
             if not limit.expired():
                 raise

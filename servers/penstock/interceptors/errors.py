@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
 from penstock.interceptors.arrival import asker
 from penstock.wire.call import Call
+from penstock.wire.concern import Proceed
 from penstock.wire.errors import Internal, InvalidArgument, PenstockError, Violation
 from penstock.wire.status import DETAILS_KEY, code_of, from_inner_error, to_status, trailing_details
 
@@ -25,11 +24,10 @@ MAX_VIOLATIONS_BYTES: Final = 1_500
 MAX_FACT_BYTES: Final = 200
 
 
-@asynccontextmanager
-async def errors(call: Call) -> AsyncGenerator[None]:
+async def errors(call: Call, proceed: Proceed) -> Any:
     """Ends a failed call with its status and google.rpc details; of a fault, the caller gets nothing but an id."""
     try:
-        yield
+        return await proceed()
     except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit, KeyboardInterrupt):
         raise  # the caller is gone, or has its status already
     except BaseException as error:  # SystemExit too: one handler must not end everybody else's calls

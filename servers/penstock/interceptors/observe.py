@@ -11,36 +11,28 @@ import grpc
 
 from penstock.interceptors.arrival import asker
 from penstock.interceptors.rules import LayerRules
-from penstock.interceptors.telemetry import begin
+from penstock.interceptors.telemetry import ERRORS, begin
 from penstock.wire.call import Call
 from penstock.wire.concern import Concern
 
 LOGGER: Final = logging.getLogger("penstock.calls")
 
-# What the server, not the caller, is to be blamed for.
-FAULTS: Final = frozenset(
-    {
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-    }
-)
+# What the server, not the caller, is to be blamed for; who calls what is not built yet needs no warning in its log.
+FAULTS: Final = ERRORS - {grpc.StatusCode.UNIMPLEMENTED}
 
 
-def observe(rules: Mapping[str, LayerRules]) -> Concern:
+def observe(rules: Mapping[str, LayerRules], *, listening: bool = True) -> Concern:
     """Makes the concern that logs each call to `penstock.calls`, and leaves it in traces and metrics.
 
-    Faults of the server are warnings. The state layer hears every token, and anyone may ask for health: their calls
-    are logged for debugging only.
+    Faults of the server are warnings. The state layer hears every token, anyone may ask for health, and what comes from
+    the same process (not `listening`) belongs to a call that came in at its door: these are logged for debugging only.
     """
 
     @contextmanager
     def observed(call: Call) -> Iterator[None]:
         rule = rules.get(call.service)
         layer = rule.layer if rule is not None else ""
-        usual = logging.DEBUG if layer in ("", "state") else logging.INFO
+        usual = logging.DEBUG if layer in ("", "state") or not listening else logging.INFO
         started = time.perf_counter()
         recorded = begin(call, layer)
         code = grpc.StatusCode.UNKNOWN

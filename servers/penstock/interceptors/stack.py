@@ -28,7 +28,7 @@ def server_stack(
     rules = {service: load.rules for service, load in loads.items()}
     return [
         Around(
-            observe(rules),  # outermost, so that it sees every call and how it really ended
+            observe(rules, listening=gate is not None),  # outermost, so that it sees every call and how it really ended
             errors,  # around all that may fail, so that there is one mapping
             guard(loads),  # before anything that costs
             *([gate.concern] if gate is not None else []),  # needs nothing of the call but its name
