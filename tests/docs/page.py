@@ -9,7 +9,8 @@ ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 _FENCE: Final = re.compile(
-    r"(?:^<!-- (?P<mark>file: [\w.]+|serve|run|prints) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<mark>file: [\w.]+|serve(?: anew| at [\w.:]+)?|run(?: with \w+)?|prints) -->\n)?"
+    r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 

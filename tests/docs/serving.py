@@ -42,30 +42,40 @@ class Reader:
 
     def __init__(self, home: Path, stack: ExitStack) -> None:
         self._home = home
-        self._stack = stack
+        self._servers = stack.enter_context(ExitStack())
         self._ports: dict[str, int] = {}
         self._served = 0
-        self._said = ""
+        self._said: str | None = ""
         (home / "examples").symlink_to(ROOT / "examples")
 
     def follow(self, block: Block) -> None:
         """Does what a block's mark says; raises AssertionError where it does not come out as the page says."""
-        text = _ADDRESS.sub(lambda found: f"127.0.0.1:{self._port(found[1])}", block.text)
-        match block.mark.split():
+        text, mark = self._here(block.text), self._here(block.mark)
+        match mark.split():
             case ["file:", name]:
                 (self._home / name).write_text(text)
-            case ["serve"]:
+            case ["serve", *anew] if anew in ([], ["anew"]):
+                if anew:
+                    self._servers.close()
                 for command in text.replace("\\\n", " ").splitlines():
-                    self._stack.enter_context(self._serving(shlex.split(command, comments=True)))
+                    self._servers.enter_context(self._serving(shlex.split(command, comments=True)))
+            case ["serve", "at", address]:
+                self._servers.enter_context(self._listening(shlex.split(text, comments=True), address))
             case ["run"]:
                 self._said = self._run(block, text)
-            case ["prints"]:
+            case ["run", "with", program]:
+                self._said = self._run(block, text) if shutil.which(program) else None
+            case ["prints"] if self._said is not None:
                 assert_said(block, self._said)
+
+    def _here(self, text: str) -> str:
+        return _ADDRESS.sub(lambda found: f"127.0.0.1:{self._port(found[1])}", text)
 
     @contextmanager
     def _serving(self, command: list[str]) -> Iterator[None]:
         self._served += 1
-        ready, log = self._home / f"ready-{self._served}", self._home / f"log-{self._served}"
+        own = command[command.index("--ready-file") + 1] if "--ready-file" in command else f"ready-{self._served}"
+        ready, log = self._home / own, self._home / f"log-{self._served}"
         environment = self._environment() | {
             "PENSTOCK_READY_FILE": str(ready),
             "PENSTOCK_LISTEN": f"127.0.0.1:{self._port('50051')}",
@@ -82,6 +92,24 @@ class Reader:
             yield
         finally:
             server.send_signal(signal.SIGKILL)
+            server.wait()
+
+    @contextmanager
+    def _listening(self, command: list[str], address: str) -> Iterator[None]:
+        """Runs a server that is not ours, from when it takes connections."""
+        self._served += 1
+        log = self._home / f"log-{self._served}"
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, cwd=self._home, env=self._environment(), stdout=output, stderr=output)
+        try:
+            give_up = time.monotonic() + _START_SECONDS
+            while not _takes_connections(address):
+                assert server.poll() is None, f"{command} ended:\n{log.read_text()}"
+                assert time.monotonic() < give_up, f"{command} did not start:\n{log.read_text()}"
+                time.sleep(0.02)  # another process's port sets no event of ours
+            yield
+        finally:
+            server.kill()
             server.wait()
 
     def _run(self, block: Block, text: str) -> str:
@@ -112,6 +140,13 @@ class Reader:
                 probe.bind(("127.0.0.1", port))
                 self._ports[written] = port
         return self._ports[written]
+
+
+def _takes_connections(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False
 
 
 def assert_said(block: Block, said: str) -> None:

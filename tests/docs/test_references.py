@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.docs.page import PAGES, ROOT, name_of
+from tests.docs.page import PAGES, ROOT, blocks, name_of
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:)(?P<file>[^)#]*)(?:#(?P<heading>[^)]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+INSTRUMENT = re.compile(r'= (Histogram|Counter|Level)\(\s*"([\w.]+)",\s*"(\S+)"')
 DECISIONS = ROOT / "docs" / "decisions"
 LINKED = (*PAGES, ROOT / "CHANGELOG.md")
 
@@ -90,10 +91,38 @@ def test_every_setting_is_documented_and_no_other() -> None:
         if isinstance(default, int | float) and not isinstance(default, bool):
             assert float(described[name].replace(",", "")) == default, f"the default of {key} is {default}"
     # Without values these are not printed.
-    unprinted = {("", "inner_listen"), ("", "connect"), ("", "agents")}
+    unprinted = {("", key) for key in ("inner_listen", "metrics_listen", "connect", "agents")}
+    unprinted |= {("", f"model.{key}") for key in ("name", "url", "instructions", "temperature")}
     for layer in ("", "gateway", "orchestrator", "executor", "tools", "state"):
         known = {name for of, name in wanted | unprinted if of == layer}
         assert set(documented(layer)) <= known
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    """The operations page has each instrument that the code makes, with its type and unit."""
+    made = {
+        (name, kind.lower(), unit)
+        for root in ("clients", "servers")
+        for source in sorted((ROOT / root).rglob("*.py"))
+        for kind, name, unit in INSTRUMENT.findall(source.read_text())
+    }
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = page.partition("### Metrics")[2].partition("### Spans")[0]
+    assert set(re.findall(r"^\| `([\w.]+)` \| (\w+) \| (\S+) \|", table, re.MULTILINE)) == made
+
+
+def test_every_service_is_shown_by_a_call_and_in_python() -> None:
+    """The contracts' guide has, for each service of the protos, a call from a shell and one from Python."""
+    shown = blocks(ROOT / "docs" / "contracts.md")
+    shell = "".join(block.text for block in shown if block.language == "bash" and block.mark)
+    python = "".join(block.text for block in shown if block.language == "python" and block.mark)
+    protos = "".join(proto.read_text() for proto in (ROOT / "protos" / "penstock" / "v1").glob("*.proto"))
+    services = set(re.findall(r"^service (\w+) ", protos, re.MULTILINE))
+    assert len(services) >= 10
+    for service in services:
+        assert f"penstock.v1.{service}/" in shell, f"no call of {service} from a shell"
+        name = "Client(" if service == "GatewayService" else f"{service}Stub("
+        assert name in python, f"no call of {service} in Python"
 
 
 def test_every_decision_is_listed_and_complete() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.page import PAGES, Block, blocks, name_of
 from tests.docs.serving import Reader, assert_said
 
-TRIED = [page for page in PAGES if any(block.mark == "run" for block in blocks(page))]
+TRIED = [page for page in PAGES if any(block.mark.startswith("run") for block in blocks(page))]
 PROGRAMS = [block for page in PAGES for block in blocks(page) if block.language == "python"]
 
 
