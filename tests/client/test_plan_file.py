@@ -91,7 +91,7 @@ steeps: []
         "steeps",
     ]
     assert "did you mean agent" in found["steps[0].agnt"]
-    assert '"30s"' in found["steps[0].timeout"]
+    assert 'in seconds, such as "90s"' in found["steps[0].timeout"]
     assert "beside agent" in found["steps[0].tool"]
 
 

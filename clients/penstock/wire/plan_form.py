@@ -19,7 +19,7 @@ DEEPEST: Final = 24
 """Levels of maps and lists inside one value: protobuf decodes a hundred nested messages, and a map takes three."""
 
 _HOW_TO_WRITE: Final = {
-    "google.protobuf.Duration": 'is a time such as "30s" or "0.5s"',
+    "google.protobuf.Duration": 'is a time in seconds, such as "90s" or "0.5s"',
     "google.protobuf.Timestamp": 'is a point in time such as "2030-01-31T08:00:00Z"',
 }
 _WHOLE: Final = {

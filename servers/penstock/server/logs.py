@@ -22,6 +22,9 @@ def set_up_logs(form: str, level: str) -> None:
     others = max(logging.INFO, logging.getLevelNamesMapping()[level.upper()])
     logging.basicConfig(level=others, handlers=[handler], force=True)
     logging.getLogger("penstock").setLevel(level.upper())
+    if level != "debug":
+        for talkative in ("httpx", "httpx2"):  # a line for every request, without its id
+            logging.getLogger(talkative).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     # Nobody prints these, and every record would look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
