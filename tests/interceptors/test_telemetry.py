@@ -51,6 +51,26 @@ async def test_a_call_is_a_span_under_its_callers(serve: Serve, recorded: Record
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"), [(["a=1", "b=2"], "a=1,b=2"), ([",".join(f"v{n}={'x' * 200}" for n in range(20))], "")]
+)
+async def test_the_callers_tracestate_travels_on_whole_or_not_at_all(
+    serve: Serve, recorded: Recorded, given: list[str], kept: str
+) -> None:
+    """Lists are put together; one of thousands of characters would go with every inner call, until one is refused."""
+    seen: list[RequestContext | None] = []
+
+    async def look(text: str, context: Any) -> str:
+        seen.append(current_context())
+        return text
+
+    async with serve(look, door=Door("house")) as served:
+        await served.call(metadata=[("traceparent", SAMPLED), *(("tracestate", state) for state in given)])
+    (inside,) = seen
+    assert inside is not None
+    assert (inside.trace_id, inside.tracestate) == (TRACE, kept)
+
+
 async def test_the_span_is_current_in_the_handler_so_that_what_it_calls_is_beneath(
     serve: Serve, recorded: Recorded
 ) -> None:
@@ -112,7 +132,7 @@ async def test_cancel_and_deadline_are_told_apart_at_both_ends(serve: Serve, rec
                 await begun.get()
                 call.cancel()
                 await ended.get()
-                await failure(begin(method=method, timeout=0.1))
+                await failure(begin(method=method, timeout=0.5))
                 await begun.get()
                 await ended.get()
     codes = [

@@ -4,6 +4,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from opentelemetry.util.re import parse_env_headers
 
 from penstock.server.telemetry_log import quiet_exporters
 
@@ -28,6 +29,14 @@ def test_an_exporter_that_fails_again_and_again_is_heard_once_in_a_while(caplog:
         ("penstock.telemetry", "exporting: Failed to export batch 0: ConnectionError", None),
         ("penstock.telemetry", "exporting: Queue is full, likely spans will be dropped.", None),
     ]
+
+
+def test_headers_that_opentelemetry_quotes_are_not_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    """They hold the credentials for the collector."""
+    with quiet_exporters():
+        assert parse_env_headers("Bearer secret-4711", liberal=True) == {}
+    assert "Header format invalid" in caplog.text
+    assert "4711" not in caplog.text
 
 
 def test_after_a_pause_it_is_heard_again_with_how_often_it_was_not(

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.client import Client
+from penstock.server.telemetry import read_telemetry
 from tests.telemetry.fetch import fetched
 from tests.telemetry.http_collector import collecting_over_http
 from tests.topologies.mesh import ROOT, Daemon, Mesh
@@ -64,6 +65,7 @@ def clean(**environment: str) -> dict[str, str]:
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "'http/json' is not known; choose grpc or http/protobuf"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "thrift", "'thrift' is not known; choose grpc or http/protobuf"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "write it with http:// (no TLS) or https:// before it"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://", "is no URL; write it with http://"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "'sometimes' is not known; choose always_on, always_off,"),
         ("OTEL_EXPORTER_PROMETHEUS_PORT", "nine", "'nine' is no port"),
         ("OTEL_TRACES_SAMPLER_ARG", "110 %", "write the part of traces to keep, between 0 and 1, as in 0.1"),
@@ -77,6 +79,61 @@ async def test_a_wrong_variable_is_refused_by_name_with_what_to_write(variable: 
     assert (code, said.count("\n")) == (2, 2), said
     assert variable in said
     assert mend in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:secret-4711@collector:4317"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Bearer secret-4711"),
+        ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "tenant=a,=secret-4711"),
+    ],
+)
+async def test_credentials_in_a_wrong_place_are_refused_and_not_shown(variable: str, value: str) -> None:
+    """OpenTelemetry would log them, and export without them."""
+    code, said = await said_by(**{variable: value})
+    assert (code, said.count("\n")) == (2, 2), said
+    assert variable in said
+    assert "4711" not in said
+
+
+async def test_what_only_opentelemetry_finds_wrong_is_told_in_one_line() -> None:
+    """Its own kinds of errors are many."""
+    where = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_COMPRESSION": "brotli"}
+    code, said = await said_by(**where)
+    assert (code, said.count("\n")) == (2, 1), said
+    assert "brotli" in said
+
+
+def test_what_the_specification_lets_one_write_is_understood() -> None:
+    """Samplers in any case, IPv6 without brackets, and the same exporter twice is one."""
+    telemetry, mistakes = read_telemetry(
+        {
+            "OTEL_TRACES_EXPORTER": "otlp, otlp",
+            "OTEL_TRACES_SAMPLER": "Always_On",
+            "OTEL_METRICS_EXPORTER": "prometheus",
+            "OTEL_EXPORTER_PROMETHEUS_HOST": "::1",
+            "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20a=b,tenant=t,",
+        }
+    )
+    assert mistakes == []
+    assert (telemetry.traces, str(telemetry.prometheus)) == (("otlp",), "[::1]:9464")
+
+
+async def test_what_set_up_opentelemetry_before_keeps_it(tmp_path: Path) -> None:
+    """As `opentelemetry-instrument` does; nothing is said to be exported, or served, that is not."""
+    python_path = os.pathsep.join(filter(None, (str(SAMPLES / "set_up_before"), os.environ.get("PYTHONPATH"))))
+    where = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "console", "PYTHONPATH": python_path}
+    async with daemon(tmp_path, "--metrics-listen", "127.0.0.1:0", **where) as running:
+        async with Client(running.listen) as client:
+            await client.list_agents()
+        said = running.log.read_text()
+    assert "to its own provider: penstock.v1.GatewayService/ListAgents" in said
+    assert "spans go to the tracer provider that was there before" in said
+    assert "penstockd itself serves no metrics at 127.0.0.1:0" in said
+    assert "\n  exporting" not in said
+    assert "\n  metrics" not in said
+    assert "Overriding" not in said
 
 
 async def test_all_wrong_variables_are_told_at_once_with_the_rest_of_the_configuration() -> None:
@@ -199,7 +256,7 @@ async def test_a_collector_that_is_away_costs_neither_runs_nor_the_log_nor_the_s
                 assert await running.process.wait() == 0
             took = time.monotonic() - asked
     log = running.log.read_text()
-    assert took < 6, took
+    assert took < 10, took
     assert "Traceback" not in log
     assert sum("export" in line for line in log.splitlines()) < 8
     assert "\nstopped\n" in log
@@ -223,4 +280,5 @@ async def daemon(directory: Path, *arguments: str, **environment: str) -> AsyncI
 def test_the_samples_are_where_processes_look_for_them() -> None:
     """A path that is wrong would make a process find the extra, and the tests above test nothing."""
     assert (SAMPLES / "without_otel" / "sitecustomize.py").exists()
+    assert (SAMPLES / "set_up_before" / "sitecustomize.py").exists()
     assert (ROOT / "tests" / "telemetry" / "samples" / "telling.py").exists()

@@ -39,8 +39,11 @@ def meter() -> metrics.Meter | None:
     find = getattr(api, "get_meter_provider", None)
     if find is None:  # another thread is importing it just now
         return None
-    provider = find()
     known, found = _known
+    # As in `tracer`: the short way to see that nobody collects.
+    if known is not None and getattr(getattr(api, "_internal", None), "_METER_PROVIDER", known) is None:
+        return None
+    provider = find()
     return found if provider is known else _remember(api, provider)
 
 

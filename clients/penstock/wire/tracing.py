@@ -36,8 +36,12 @@ def tracer() -> Tracer | None:
     find = getattr(api, "get_tracer_provider", None)
     if find is None:  # another thread is importing it just now
         return None
-    provider = find()
     known, found = _known
+    # Where a library has imported the API and nobody records, asking again would look into the environment each time,
+    # at several microseconds a call. Without that name in the API it only costs more.
+    if known is not None and getattr(api, "_TRACER_PROVIDER", known) is None:
+        return None
+    provider = find()
     return found if provider is known else _remember(api, provider)
 
 

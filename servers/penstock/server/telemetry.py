@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from penstock.server.address import Address
 from penstock.server.option import Mistake
@@ -31,6 +32,11 @@ _OWN_PROTOCOLS: Final = {
     _TRACES: "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     _METRICS: "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
 }
+_HEADERS: Final = (
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+)
 _PROTOCOLS: Final = ("grpc", "http/protobuf")
 _RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
 _SAMPLERS: Final = ("always_on", "always_off", "parentbased_always_on", "parentbased_always_off", *_RATIO_SAMPLERS)
@@ -71,13 +77,16 @@ def read_telemetry(environment: Mapping[str, str]) -> tuple[Telemetry, list[Mist
     given = {name: value.strip() for name, value in environment.items() if name.startswith("OTEL_") and value.strip()}
     if given.get(_DISABLED, "").lower() == "true":
         return Telemetry(disabled=True), []
-    mistakes = [*_wrong_choices(given), *_wrong_endpoints(given), *_wrong_sampler(given)]
+    mistakes = [*_wrong_choices(given), *_wrong_endpoints(given), *_wrong_headers(given), *_wrong_sampler(given)]
     traces, traces_by = _exporters(given, _TRACES)
     metrics, metrics_by = _exporters(given, _METRICS)
     prometheus = None
     if "prometheus" in metrics:
         try:
-            prometheus = Address.parse(f"{given.get(_HOST, 'localhost')}:{given.get(_PORT, '9464')}")
+            host = given.get(_HOST, "localhost")
+            # The variable has an IPv6 address as it is.
+            bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+            prometheus = Address.parse(f"{bracketed}:{given.get(_PORT, '9464')}")
         except ValueError as error:
             mistakes.append(Mistake(f"{_HOST}, {_PORT}", "environment", str(error)))
     default = given.get(_PROTOCOL, "grpc")
@@ -102,7 +111,8 @@ def _exporters(given: Mapping[str, str], variable: str) -> tuple[tuple[str, ...]
 
 
 def _listed(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]
+    # Each once: the same exporter twice would export all of it twice.
+    return list(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
 
 
 def _wrong_choices(given: Mapping[str, str]) -> Iterator[Mistake]:
@@ -117,13 +127,31 @@ def _wrong_choices(given: Mapping[str, str]) -> Iterator[Mistake]:
 
 def _wrong_endpoints(given: Mapping[str, str]) -> Iterator[Mistake]:
     for variable in (_ENDPOINT, *_OWN_ENDPOINTS.values()):
-        if variable in given and not given[variable].startswith(("http://", "https://")):
-            how = "write it with http:// (no TLS) or https:// before it, as in http://localhost:4317"
-            yield Mistake(variable, "environment", f"is no URL; {how}")
+        if variable in given and (wrong := _wrong_url(given[variable])):
+            yield Mistake(variable, "environment", wrong)
+
+
+def _wrong_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("http", "https") or not url.hostname:
+        return "is no URL; write it with http:// (no TLS) or https:// before it, as in http://localhost:4317"
+    if "@" in url.netloc:
+        return f"holds a user or a password, which exporters would log; send credentials by {_HEADERS[0]}"
+    return ""
+
+
+def _wrong_headers(given: Mapping[str, str]) -> Iterator[Mistake]:
+    """Finds what OpenTelemetry would leave out, and log with the credentials that it holds."""
+    for variable in _HEADERS:
+        if any(not part.partition("=")[0].strip() or "=" not in part for part in _listed(given.get(variable, ""))):
+            yield Mistake(variable, "environment", "is not written NAME=VALUE, with commas between")
 
 
 def _wrong_sampler(given: Mapping[str, str]) -> Iterator[Mistake]:
-    sampler = given.get(_SAMPLER, "")
+    sampler = given.get(_SAMPLER, "").lower()
     if sampler and sampler not in _SAMPLERS:
         yield _unknown(_SAMPLER, sampler, _SAMPLERS)
     if sampler in _RATIO_SAMPLERS and _SAMPLER_ARG in given:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.server.address import Address
@@ -15,6 +16,7 @@ from penstock.server.identity import ProcessIdentity
 from penstock.server.options import LAYER_NAMES
 from penstock.server.telemetry import Exports, Telemetry
 from penstock.server.telemetry_log import quiet_exporters
+from penstock.wire.metering import meter
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -47,20 +49,21 @@ def exporting(telemetry: Telemetry, metrics_listen: Address | None, facts: Mappi
     with quiet_exporters(), ExitStack() as stack:
         try:
             resource = _resource(facts)
-            if telemetry.traces:
-                _export_traces(telemetry, resource, stack)
-            served = None
+            traces = _export_traces(telemetry, resource, stack) if telemetry.traces else ()
+            metrics = Exports()
             if telemetry.metrics or listen is not None:
-                served = _export_metrics(telemetry, listen, resource, stack)
+                metrics = _export_metrics(telemetry, listen, resource, stack)
         except ImportError as error:
             asked_by = telemetry.asked_by or "metrics_listen"
             raise NotExporting(
                 f"{asked_by} asks for telemetry, and the packages for it are missing ({error.name}); install them with "
                 "pip install 'penstock[otel]'"
             ) from error
-        except ValueError as error:
+        except NotListening:
+            raise
+        except Exception as error:  # a variable that is wrong is an error of whatever kind OpenTelemetry has for it
             raise NotExporting(f"telemetry can't be exported: {error}; see the OTEL_… variables") from error
-        yield Exports(served, telemetry.traces, telemetry.metrics)
+        yield replace(metrics, traces=traces)
 
 
 def resource_facts(config: Config, identity: ProcessIdentity) -> dict[str, Any]:
@@ -82,28 +85,32 @@ def _resource(facts: Mapping[str, Any]) -> Resource:
     return Resource.create(facts).merge(OTELResourceDetector().detect())
 
 
-def _export_traces(telemetry: Telemetry, resource: Resource, stack: ExitStack) -> None:
+def _export_traces(telemetry: Telemetry, resource: Resource, stack: ExitStack) -> tuple[str, ...]:
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         _LOGGER.info("spans go to the tracer provider that was there before penstockd")
-        return
+        return ()
     # Its own hook at exit would wait for a collector without end.
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for name in telemetry.traces:
         provider.add_span_processor(BatchSpanProcessor(_span_exporter(name, telemetry.traces_protocol)))
     trace.set_tracer_provider(provider)
     stack.callback(_shut_down, "traces", provider)
+    return telemetry.traces
 
 
-def _export_metrics(
-    telemetry: Telemetry, listen: Address | None, resource: Resource, stack: ExitStack
-) -> Address | None:
+def _export_metrics(telemetry: Telemetry, listen: Address | None, resource: Resource, stack: ExitStack) -> Exports:
     from opentelemetry import metrics
     from opentelemetry.sdk.metrics import MeterProvider
 
+    if meter() is not None:
+        _LOGGER.info("metrics go to the meter provider that was there before penstockd")
+        if listen is not None:
+            _LOGGER.warning("penstockd itself serves no metrics at %s: another meter provider has them", listen)
+        return Exports()
     served = None
     readers = [_periodic(name, telemetry.metrics_protocol) for name in telemetry.metrics]
     if listen is not None:
@@ -114,7 +121,7 @@ def _export_metrics(
     provider = MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
     stack.callback(_shut_down, "metrics", provider)
-    return served
+    return Exports(served, metrics=telemetry.metrics)
 
 
 def _serve_metrics(listen: Address, stack: ExitStack) -> Address:

@@ -9,6 +9,9 @@ from typing import Final
 _LOGGER: Final = logging.getLogger("penstock.telemetry")
 _THEIRS: Final = logging.getLogger("opentelemetry")
 
+# Says which headers it can't read, and quotes them with the credentials that they hold.
+_QUOTES_SECRETS: Final = "opentelemetry.util.re"
+
 # Seconds before the same place in an exporter is heard again.
 PAUSE: Final = 60.0
 
@@ -32,7 +35,9 @@ class InMeasure(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         because = f": {type(error).__name__}" if error is not None else ""
         more = f" (and {left_out} like it since the last one)" if left_out else ""
-        _LOGGER.log(record.levelno, "exporting: %s%s%s", record.getMessage(), because, more)
+        quotes = record.name == _QUOTES_SECRETS
+        text = str(record.msg).partition("%")[0].rstrip(": ") if quotes else record.getMessage()
+        _LOGGER.log(record.levelno, "exporting: %s%s%s", text, because, more)
 
 
 @contextmanager
