@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -68,6 +69,12 @@ class TerminalProcess:
         until = time.monotonic() + SECONDS
         while self.raw.count(text) < times:
             assert self._read(until), f"{text!r} was not shown, but:\n{self.screen.text}\n{self.raw[-2000:]!r}"
+
+    def expect_screen(self, holds: Callable[[str], bool]) -> None:
+        """Waits until the screen is as it should be."""
+        until = time.monotonic() + SECONDS
+        while not holds(self.screen.text):
+            assert self._read(until), f"the screen did not become so:\n{self.screen.text}"
 
     def finish(self) -> int:
         """Waits for the command's end, and returns its exit code."""

@@ -44,7 +44,7 @@ def test_where_no_mesh_answers_nothing_is_offered_and_nobody_waits(address: str)
     """No error on the screen, and no prompt that hangs."""
     began = time.monotonic()
     assert offered("penstock run --agent ", address) == []
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_commands_are_offered_without_a_mesh() -> None:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from penstock.cli.table import columns_of
-from tests.cli.conftest import OnTerminal, Run
+from tests.cli.conftest import OnTerminal, Run, Start
 
 COMMANDS = (
     ("run", "x", "--agent", "echo"),
@@ -88,6 +88,17 @@ def test_status_is_watched_until_ctrl_c(on_terminal: OnTerminal) -> None:
     assert shown.screen.text.count("Ctrl-C ends") == 1
     shown.type("\x03")
     assert shown.finish() == 0
+
+
+def test_status_is_watched_as_json_and_nothing_else(started: Start) -> None:
+    """Also at Ctrl-C."""
+    watching = started("status", "--watch", "--every", "100ms", "--json")
+    assert watching.stdout is not None
+    assert len(json.loads(watching.stdout.readline())["layers"]) == 5
+    watching.send_signal(signal.SIGINT)
+    rest, _ = watching.communicate(timeout=20)
+    assert watching.returncode == 0
+    assert all(json.loads(line)["layers"] for line in rest.split("\n")[:-1])
 
 
 def test_watching_goes_on_while_nothing_answers(on_terminal: OnTerminal) -> None:

@@ -1,5 +1,7 @@
 """Text that is broken into lines fits the screen, and nothing of it is lost."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,14 @@ def test_a_line_that_fits_is_left_as_it_is(text: str, width: int) -> None:
     kept = text.replace("\t", "    ")
     if all(columns_of(line) <= width for line in kept.split("\n")):
         assert flowed(kept, width) == kept.split("\n")
+
+
+def test_an_answer_that_is_one_long_paragraph_is_broken_in_no_time() -> None:
+    """Each line costs its own length, not that of all that follows."""
+    began = time.process_time()
+    lines = flowed("no end of words " * 12_000 + "日本" * 2_000, 80)
+    assert len(lines) > 2_400
+    assert time.process_time() - began < 5
 
 
 def test_lines_break_at_word_ends() -> None:

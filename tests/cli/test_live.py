@@ -23,7 +23,7 @@ def test_a_run_is_drawn_while_it_goes_and_leaves_steps_tools_answer_and_usage(on
     shown = on_terminal("run", "hello", "--agent", "echo")
     assert shown.finish() == 0
     lines = shown.screen.lines
-    assert re.fullmatch(r"✓ step main echo · [\d.]+ ms · 2 tokens", lines[0])
+    assert re.fullmatch(r"✓ step main echo · [\d.]+ m?s · 2 tokens", lines[0])
     assert lines[1] == "0 before. You said: hello"
     assert "1 model request, 10 tokens in, 2 out" in " ".join(" ".join(lines[2:4]).split())
     assert "RUNNING" not in shown.screen.text

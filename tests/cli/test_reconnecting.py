@@ -27,6 +27,21 @@ def test_a_cut_connection_is_told_and_the_run_read_on_where_it_was(
     assert shown.screen.text.count("connection lost") == 1
 
 
+def test_a_run_that_is_silent_after_a_lost_connection_is_not_shown_as_lost(
+    on_terminal: OnTerminal, told: Run, talking: str
+) -> None:
+    """One line that stays tells it; what is drawn is how things are."""
+    with wire_to(talking) as wire:
+        shown = on_terminal("run", "hello", "--agent", "waits", PENSTOCK_ADDRESS=wire.address)
+        shown.expect("heard hello")
+        wire.hold()
+        wire.cut()
+        shown.expect("connection lost", 2)
+        wire.go_on()
+        shown.expect_screen(lambda text: text.count("connection lost") == 1 and "RUNNING" in text)
+    told("cancel", id_in(shown.screen.text))
+
+
 def test_ctrl_c_while_the_connection_is_lost_leaves_the_run_going(
     on_terminal: OnTerminal, told: Run, talking: str
 ) -> None:

@@ -14,6 +14,8 @@ class WireCutter:
         self._door = (host, int(port))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
+        self._passes = threading.Event()
+        self._passes.set()
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
@@ -25,8 +27,17 @@ class WireCutter:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def hold(self) -> None:
+        """Lets nothing through what is connected from now on, until `go_on`."""
+        self._passes.clear()
+
+    def go_on(self) -> None:
+        """Lets everything through again."""
+        self._passes.set()
+
     def close(self) -> None:
         """Cuts everything, for good."""
+        self.go_on()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -39,6 +50,7 @@ class WireCutter:
                 near, _ = self._listener.accept()
             except OSError:  # closed
                 return
+            self._passes.wait()
             far = socket.create_connection(self._door)
             self._ends += [near, far]
             for source, target in ((near, far), (far, near)):

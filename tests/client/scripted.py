@@ -33,6 +33,7 @@ class Scripted(GatewayServiceServicer):
     then: "Scripted | None" = None
     asked: list[StreamRunRequest | AttachRunRequest | ExecuteRunRequest] = field(default_factory=list)
     metadata: list[dict[str, str | bytes]] = field(default_factory=list)
+    remaining: list[float | None] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -64,6 +65,7 @@ class Scripted(GatewayServiceServicer):
     def _now(self, request: StreamRunRequest | AttachRunRequest | ExecuteRunRequest, context: Any) -> "Scripted":
         self.asked.append(request)
         self.metadata.append(dict(context.invocation_metadata()))
+        self.remaining.append(context.time_remaining())
         self.came.set()
         act: Scripted = self
         for _ in self.asked[1:]:

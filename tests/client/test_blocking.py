@@ -90,6 +90,22 @@ async def test_ctrl_c_gives_up_the_waiting_and_leaves_the_run_going(
     await client.cancel_run(found[0].run_id)
 
 
+async def test_a_signal_handler_that_raises_ends_the_waiting_too(address: str, client: Client) -> None:
+    """A notebook's kernel that is told to end does not wait for a run."""
+    program = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
+    mark = {"who": "told-to-end"}
+    async with asyncio.timeout(20):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", f"import sys\n{program}{NOTEBOOK}", address, mark["who"], stdout=PIPE, stderr=PIPE
+        )
+        while not (found := [run async for run in client.list_runs(labels=mark)]):  # noqa: ASYNC110 - see sleep
+            await asyncio.sleep(0.02)  # another process's run sets no event of ours
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 9
+    await client.cancel_run(found[0].run_id)
+
+
 def test_the_text_of_a_run_is_its_texts_and_json_one_a_line() -> None:
     """And nothing where there is no output."""
     run = Run(output=[Content(text="first"), Content(json='{"n": 12345678901234567890}')])

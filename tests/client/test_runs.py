@@ -1,6 +1,7 @@
 """Runs through the client, against a real mesh."""
 
 import asyncio
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -138,3 +139,15 @@ async def test_the_mesh_tells_what_it_has_and_how_it_is(client: Client) -> None:
     status = await client.get_status()
     assert [layer.layer for layer in status.layers] == ["gateway", "orchestrator", "executor", "tools", "state"]
     assert all(layer.serving for layer in status.layers)
+
+
+async def test_a_time_without_a_zone_is_refused_and_one_with_any_zone_is_that_time(client: Client) -> None:
+    """A local time that is taken for UTC would be hours off."""
+    run = await client.create_run("1", agent="count", labels={"who": "zoned"})
+    now = datetime.now(timezone(timedelta(hours=-5)))
+    minute = timedelta(minutes=1)
+    listed = client.list_runs(labels={"who": "zoned"}, created_after=now - minute, created_before=now + minute)
+    assert [one.run_id async for one in listed] == [run.run_id]
+    for name in ("created_after", "created_before"):
+        with pytest.raises(errors.InvalidArgument, match=f"{name}: has no time zone"):
+            client.list_runs(**{name: now.replace(tzinfo=None)})  # type: ignore[arg-type]  # either of two

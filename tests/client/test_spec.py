@@ -1,6 +1,7 @@
 """What to run, as Python says it, becomes the RunSpec of the contract."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -47,8 +48,15 @@ def test_more_than_one_target_is_refused_by_name() -> None:
         run_spec("t", agent="a", workflow="w")
 
 
-@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), 1e300])
-def test_a_timeout_that_is_no_stretch_of_time_is_refused(timeout: float) -> None:
+def test_an_option_that_there_is_not_is_refused_by_name() -> None:
+    """A misspelt session that is left out would be a conversation without its history."""
+    misspelt: Any = {"agent": "a", "sesion": "tuesday"}
+    with pytest.raises(TypeError, match=r"no such option: sesion; there are .*session"):
+        run_spec("t", **misspelt)
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), 1e300, "30s"])
+def test_a_timeout_that_is_no_stretch_of_time_is_refused(timeout: Any) -> None:
     """What the contract can't even say is told here."""
     with pytest.raises(InvalidArgument, match="timeout"):
         run_spec("t", timeout=timeout)

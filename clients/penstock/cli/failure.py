@@ -79,6 +79,8 @@ def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
             return "--on-busy enqueue, which waits for the session's turn"
         case errors.DeadlineExceeded() if run_id:
             return f"the run may still go on; `{attach_command(run_id, address)}`"
+        case errors.DeadlineExceeded():
+            return "again; the request id finds in the server's log what it waited for"
         case errors.Unimplemented():
             return f"is {address} a Penstock gateway of this version? `penstock status{at(address)}` tells"
         case errors.Internal():

@@ -25,22 +25,27 @@ def last_lines(text: str, width: int, most: int) -> list[str]:
 
 
 def _lines(paragraph: str, width: int) -> Iterator[str]:
-    while columns_of(paragraph) > width:
-        fits = _fitting(paragraph, width)
+    # By places in it and never by what is left of it: a paragraph may be an answer of a megabyte.
+    begin = 0
+    while (fits := _fitting(paragraph, begin, width)) < len(paragraph):
         # A blank just after the last character that fits ends a word too.
-        end = paragraph.rfind(" ", 0, fits + 1)
-        if end < 0 or not paragraph[:end].strip():
+        end = paragraph.rfind(" ", begin, fits + 1)
+        if end < 0 or not paragraph[begin:end].strip():
             end = fits
-        yield paragraph[:end].rstrip()
-        paragraph = paragraph[end:].lstrip(" ")
-    yield paragraph
+        yield paragraph[begin:end].rstrip()
+        begin = end
+        while paragraph.startswith(" ", begin):
+            begin += 1
+    yield paragraph[begin:]
 
 
-def _fitting(text: str, width: int) -> int:
-    """Returns how many characters fit into the width, at least one."""
+def _fitting(text: str, begin: int, width: int) -> int:
+    """Returns up to where the characters from a place on fit into the width, which is at least two."""
+    if text[begin : begin + width + 1].isascii():
+        return min(begin + width, len(text))
     used = 0
-    for index, char in enumerate(text):
-        used += columns_of(char)
+    for index in range(begin, len(text)):
+        used += columns_of(text[index])
         if used > width:
-            return max(index, 1)
+            return index
     return len(text)

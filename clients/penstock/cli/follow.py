@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from errno import EPIPE
 from typing import Final
 
 from penstock.cli.ask import client_at
@@ -13,7 +15,17 @@ from penstock.cli.run_text import state_name
 from penstock.cli.table import screen_width, wrapped
 from penstock.cli.terminal import line, note
 from penstock.cli.watch import view_of
-from penstock.client import Client, PenstockError, Reconnecting, RunEvent, RunState, RunStream, Transcript, Usage
+from penstock.client import (
+    Client,
+    Cursor,
+    PenstockError,
+    Reconnecting,
+    RunEvent,
+    RunState,
+    RunStream,
+    Transcript,
+    Usage,
+)
 from penstock.wire.status import from_status
 
 OnReconnect = Callable[[Reconnecting], None]
@@ -66,12 +78,19 @@ class Follower:
                 self._runner.run(self._follow(self._cancelled))
         except KeyboardInterrupt:
             self._view.end()
-            self._say_detached()
+            self._say_detached(self._stream.cursor if self._stream else None)
             return Exit.INTERRUPTED
         except PenstockError as error:
             self._view.end()
             explain(error, self._address, self._stream.cursor if self._stream and self._stream.begun else None)
             return Exit.CALL_FAILED
+        except OSError as error:
+            with suppress(OSError):
+                self._view.pause()
+            # What was to be printed is lost, on a full disk for one; the run is not.
+            if error.errno != EPIPE:
+                self._say_detached(None)
+            raise
         except BaseException:
             self._view.pause()
             raise
@@ -92,7 +111,8 @@ class Follower:
                 self._view.begin(stream.run if stream.run.plan.steps else await client.get_run(stream.run_id))
                 async for event in stream:
                     self._last = event
-                    _add(self._usage, event.usage)
+                    if event.HasField("usage"):
+                        _add(self._usage, event.usage)
                     self._view.show(event)
 
     async def _cancelled(self, client: Client, on_reconnect: OnReconnect) -> RunStream:
@@ -104,9 +124,13 @@ class Follower:
     def _reconnecting(self, lost: Reconnecting) -> None:
         begun = self._stream is not None and self._stream.begun
         if begun and lost.attempt == 1:
-            self._view.say(f"connection lost; attaching again after event {lost.cursor.after_sequence} …")
+            text = f"connection lost; attaching again after event {lost.cursor.after_sequence} …"
+            self._view.say(text, self._is_attached)
         elif not begun and lost.attempt == QUIET_ATTEMPTS:
-            self._view.say(f"no answer yet ({line(lost.error.message, None)}); asking again …")
+            self._view.say(f"no answer yet ({line(lost.error.message, None)}); asking again …", self._is_attached)
+
+    def _is_attached(self) -> bool:
+        return self._stream is not None and self._stream.attached
 
     def _ended(self) -> Exit:
         assert self._stream is not None  # it was followed to its end
@@ -124,14 +148,14 @@ class Follower:
             explain_end(self._run_id, from_status(self._last.run_finished.error), self._address)
         return Exit.RUN_NOT_SUCCEEDED
 
-    def _say_detached(self) -> None:
+    def _say_detached(self, cursor: Cursor | None) -> None:
         if self._stream is None or not self._run_id:
             note(
                 f"stopped before the run was acknowledged; `penstock runs{at(self._address)}` shows whether it is there"
             )
             return
-        cursor = self._stream.cursor
-        note(f"\nthe run goes on. Read on with\n  {attach_command(self._run_id, self._address, cursor)}")
+        state = "the run was asked to end, and may still go on" if self._cancels else "the run goes on"
+        note(f"\n{state}. Read on with\n  {attach_command(self._run_id, self._address, cursor)}")
         note(f"or end it with\n  penstock cancel {self._run_id}{at(self._address)}")
 
 

@@ -1,5 +1,7 @@
 """A run as its events, for programs."""
 
+from collections.abc import Callable
+
 from penstock.cli.json_line import print_json
 from penstock.cli.terminal import note
 from penstock.client import Run, RunEvent, Transcript
@@ -19,8 +21,8 @@ class JsonView:
         self._transcript.consume(event)
         print_json(event)
 
-    def say(self, text: str) -> None:
-        """Says something about the watching itself, on stderr."""
+    def say(self, text: str, over: Callable[[], bool]) -> None:
+        """Says something about the watching itself, on stderr, where it stays."""
         note(text)
 
     def pause(self) -> None:

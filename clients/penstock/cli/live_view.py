@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from penstock.cli.amounts import count
@@ -45,6 +45,7 @@ class LiveView:
         self._aside = ""
         self._unsaid = ""
         self._lost = ""
+        self._lost_over: Callable[[], bool] = bool
         self._timer: asyncio.TimerHandle | None = None
         self._news = True
         self._drawn_at = 0.0
@@ -72,11 +73,11 @@ class LiveView:
             self._keep(told)
         self._unsaid = self._answer.unsaid(event) or self._unsaid
 
-    def say(self, text: str) -> None:
-        """Says something about the watching itself, until the next event comes."""
+    def say(self, text: str, over: Callable[[], bool]) -> None:
+        """Says something about the watching itself, until it is over or the next event comes."""
         if not self._lost:
             self._keep(Told("⚠", "33", text))
-        self._news, self._lost = True, text
+        self._news, self._lost, self._lost_over = True, text, over
 
     def pause(self) -> None:
         """Leaves the screen to somebody else."""
@@ -139,6 +140,8 @@ class LiveView:
         turning = SPINNER[int(time.monotonic() * 8) % len(SPINNER)]
         elapsed = f"{max(now - self._run.create_time.ToNanoseconds(), 0) / 1e9:.1f} s"
         yield f"{turning} {self._run.run_id}", f" {state_name(self._run.state)}  {elapsed}", "1"
+        if self._lost and self._lost_over():
+            self._lost = ""  # a run may be silent for long after its reader is back
         if self._lost:
             yield f"  {self._lost}", "", "33"
         elif self._run.state == RunState.RUN_STATE_QUEUED:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli import chat, mesh, run, runs, sessions, trace, way
+from penstock.cli.streams import is_text, prepare_streams
 
 EXAMPLES = """Try it:
 
@@ -75,7 +76,13 @@ def main() -> None:
     """Runs the command that was typed."""
     # By an exception, so that a terminal which was being drawn on is left in order.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # an old terminal's encoding is no reason to lose a run's view
-    app()
+    prepare_streams()
+    for number, argument in enumerate(sys.argv[1:], 1):
+        if not is_text(argument):
+            print(f"error: argument {number} is not text in this terminal's encoding: {argument!r}", file=sys.stderr)
+            sys.exit(2)
+    try:
+        app()
+    except OSError as error:
+        print(f"error: the output can't be written: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,6 +1,7 @@
 """A run as plain lines: the answer on stdout as it comes, everything else on stderr."""
 
 import sys
+from collections.abc import Callable
 
 from penstock.cli.answer import Answer
 from penstock.cli.event_text import result_text, told
@@ -43,8 +44,8 @@ class PlainView:
         if output := self._answer.unsaid(event):
             self._output(output, event.step_id)
 
-    def say(self, text: str) -> None:
-        """Says something about the watching itself."""
+    def say(self, text: str, over: Callable[[], bool]) -> None:
+        """Says something about the watching itself, which stays."""
         self._note(text)
 
     def pause(self) -> None:

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from penstock.cli.terminal import has_styles, line
+import typer
+
+from penstock.cli.streams import is_text
+from penstock.cli.terminal import has_styles, line, note
 
 PROMPT: Final = "> "
 
@@ -30,7 +33,13 @@ class Prompt:
         """Yields lines until the end of the input; Ctrl-C drops what was typed of one."""
         while True:
             try:
-                yield self._read()
+                read = self._read()
+                if is_text(read):
+                    yield read
+                elif self.interactive:
+                    note("that is not text in this terminal's encoding, and was not said")
+                else:
+                    raise typer.BadParameter("a line of it is not UTF-8", param_hint="stdin")
             except KeyboardInterrupt:
                 print(file=sys.stderr)
             except EOFError:

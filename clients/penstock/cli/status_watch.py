@@ -22,7 +22,8 @@ def watch_status(address: str, every: float, *, as_json: bool) -> None:
     try:
         asyncio.run(_watch(address, every, region, as_json))
     except KeyboardInterrupt:
-        print()
+        if region is not None:
+            print()
 
 
 async def _watch(address: str, every: float, region: Region | None, as_json: bool) -> None:

@@ -52,6 +52,8 @@ def cut_at_word(text: str, width: int) -> str:
 
 def columns_of(text: str) -> int:
     """Returns how many columns a terminal gives a text."""
+    if text.isascii():
+        return len(text)
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 

@@ -1,5 +1,6 @@
 """How a run looks while it goes: the answer on stdout, everything else as lines on stderr."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from penstock.client import Run, RunEvent
@@ -14,8 +15,8 @@ class View(Protocol):
     def show(self, event: RunEvent) -> None:
         """Shows one event."""
 
-    def say(self, text: str) -> None:
-        """Says something about the watching itself, such as a lost connection."""
+    def say(self, text: str, over: Callable[[], bool]) -> None:
+        """Says something about the watching itself, such as a lost connection; `over` tells when it is no more so."""
 
     def pause(self) -> None:
         """Leaves the screen to somebody else, until `begin` or `end`."""

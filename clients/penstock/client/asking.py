@@ -9,7 +9,7 @@ import grpc
 
 from penstock.client.failure import Failure
 from penstock.wire.context import TRACEPARENT, RequestContext, current_context
-from penstock.wire.errors import PenstockError, Unavailable
+from penstock.wire.errors import DeadlineExceeded, PenstockError, Unavailable
 from penstock.wire.ids import random_id
 from penstock.wire.status import DETAILS_KEY, from_rpc_error
 
@@ -83,6 +83,9 @@ class Asked:
         if isinstance(ours, Unavailable) and not told:
             text = f"{happened} {self.address} ({cause})"
             ours = Unavailable(text, reason=UNREACHABLE, metadata={"address": self.address})
+        elif isinstance(ours, DeadlineExceeded) and not told:
+            text = f"the call's time was over before an answer came from {self.address}"
+            ours = DeadlineExceeded(text, metadata={"address": self.address})
         repeatable = isinstance(ours, Unavailable) or (not told and error.code() in _RESETS)
         return Failure(self.named(ours, facts), happened, cause, told=told, connected=connected, repeatable=repeatable)
 

@@ -70,8 +70,8 @@ def _beside(work: Work) -> Run:
     thread.start()
     try:
         return done.result()
-    except KeyboardInterrupt:
-        with suppress(RuntimeError):  # its loop is closed: it has just come to its end
+    except BaseException:  # Ctrl-C, or whatever else a signal's handler raises here, such as SystemExit
+        with suppress(RuntimeError):  # its loop is closed: it has come to its end
             started.result()()
         raise
     finally:

@@ -12,6 +12,7 @@ from penstock.client.pages import all_pages
 from penstock.client.persistence import Persistence
 from penstock.client.run_stream import RunStream
 from penstock.client.spec import RunOptions, Task, run_spec
+from penstock.client.zoned import timestamp
 from penstock.v1 import gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Client:
     `timeout` is the time in seconds, all repeats included, for each call that doesn't wait for a run's events or end.
     `patience` is for how many seconds after a lost connection, or an answer that says "not now", calls are repeated
     and streams attach again by themselves; 0: never. It makes nothing happen twice: runs are started under a key.
-    A client that never reached anybody gives up at once.
+    A client that never reached anybody gives up at once. It stays with the event loop of its first call.
 
     Every method raises the errors of `penstock.client.errors`, with `request_id` in their metadata, and `run_id` where
     a run was recorded. A run that fails is no error but a Run whose state is FAILED; `error_of` tells why.
@@ -160,14 +161,16 @@ class Client:
     ) -> AsyncGenerator[Run, None]:
         """Yields runs for which all conditions hold, newest first, without plan, input and output.
 
+        Times need a zone, as `datetime.now(UTC)` has one; else InvalidArgument.
+
         async for run in client.list_runs(states=[RunState.RUN_STATE_FAILED], labels={"batch": "7"}):
             print(run.run_id, error_of(run))
         """
         request = pb.ListRunsRequest(page_size=page_size, session_id=session, states=list(states), labels=labels)
         if created_after is not None:
-            request.created_after_time.FromDatetime(created_after)
+            request.created_after_time.CopyFrom(timestamp("created_after", created_after))
         if created_before is not None:
-            request.created_before_time.FromDatetime(created_before)
+            request.created_before_time.CopyFrom(timestamp("created_before", created_before))
 
         async def ask(token: str) -> pb.ListRunsResponse:
             request.page_token = token

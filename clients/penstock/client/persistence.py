@@ -56,7 +56,8 @@ class Persistence:
         if not failure.repeatable:
             raise failure.error
         now = time.monotonic()
-        if failure.connected and not failure.told and now - began >= STOOD:
+        # A server that waits itself before it says no is no progress; one that waited longer than we would had work.
+        if failure.connected and now - began >= (max(STOOD, self._patience) if failure.told else STOOD):
             self.went_well()
         if self._attempt == 0:
             self._lost_at = now

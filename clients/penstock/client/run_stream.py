@@ -94,6 +94,11 @@ class RunStream:
         return self._run is not None
 
     @property
+    def attached(self) -> bool:
+        """Whether the gateway has answered the latest call, so that events are read as they come."""
+        return self._answered and not self._over
+
+    @property
     def run_id(self) -> str:
         """The run's id; empty while it isn't known yet."""
         return self._run_id
@@ -214,7 +219,7 @@ class RunStream:
 
     async def _lose(self, failure: Failure) -> None:
         """Waits until it is time to attach again; raises when it is not worth it."""
-        self._call = None
+        self._call, self._answered = None, False
         if self._over or self._doors.closed:
             self._over = True
             raise self._ended()

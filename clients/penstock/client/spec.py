@@ -41,7 +41,12 @@ def run_spec(task: Task, **options: Unpack[RunOptions]) -> RunSpec:
 
     Raises:
         InvalidArgument: what the server could not even be asked; everything else it checks itself.
+        TypeError: an option that there isn't.
     """
+    # Types say it too, but not to everybody; a misspelt session or timeout must not be left out without a word.
+    if unknown := options.keys() - RunOptions.__optional_keys__:
+        there_are = ", ".join(sorted(RunOptions.__optional_keys__))
+        raise TypeError(f"no such option: {', '.join(sorted(unknown))}; there are {there_are}")
     chosen = [name for name in TARGETS if options.get(name)]
     if len(chosen) > 1:
         raise InvalidArgument.of([("target", f"is one of {', '.join(TARGETS)}, not {' and '.join(chosen)}")])
@@ -78,10 +83,10 @@ def _on_busy(name: str) -> OnBusy:
 
 
 def _duration(timeout: float | timedelta) -> Duration:
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     duration = Duration()
     try:
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         duration.FromNanoseconds(round(seconds * 1e9))
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidArgument.of([("timeout", f"is a number of seconds, not {timeout!r}")]) from None
     return duration
