@@ -30,7 +30,7 @@ finally:
 """
 
 # How each extra is asked for, as arguments and environment; and the extra that the answer must name.
-WITHOUT_EXTRAS = (
+WITHOUT_EXTRAS: tuple[tuple[list[str], dict[str, str], str], ...] = (
     (["--model=any", "--model-url=http://127.0.0.1:9/v1"], {}, "penstock[models]"),
     (["--metrics-listen=127.0.0.1:0"], {}, "penstock[otel]"),
     ([], {"OTEL_TRACES_EXPORTER": "otlp"}, "penstock[otel]"),

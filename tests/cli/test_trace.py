@@ -141,3 +141,16 @@ def test_a_call_whose_result_never_came_is_unknown() -> None:
     drawn = waterfall(spans, 9 * 10**9, 80)
     assert "tool t\\x1b[2J unknown" in drawn
     assert max(map(columns_of, drawn.splitlines())) <= 80
+
+
+def test_what_began_earlier_stands_above_also_where_it_is_known_later() -> None:
+    """A turn is known at its end; the tool called in it still stands below it."""
+    spans = RunSpans(Run(run_id="run-1", create_time=Timestamp(seconds=1))).take_all(
+        [
+            at(2, RunEvent(step_started=StepStarted(agent="a"))),
+            at(3, RunEvent(turn_finished=TurnFinished(turn=1))),
+            at(4, RunEvent(tool_call=ToolCall(call_id="c", tool="t"))),
+            at(5, RunEvent(turn_finished=TurnFinished(turn=2))),
+        ]
+    )
+    assert [span.name for span in spans if span.kind in ("turn", "tool")] == ["turn 1", "turn 2", "tool t"]

@@ -9,7 +9,7 @@ def wants_cancel(run_id: str) -> bool:
     """Asks whether to cancel the run; no where nobody can be asked, and where the answer is none."""
     if not can_ask():
         return False
-    note(f"\n{run_id} goes on without you.")
+    note(f"\n{run_id} goes on, unless you cancel it.")
     question = "Enter leaves it going, c and Enter cancels it: "
     print(styled(question, "1", sys.stderr), end="", file=sys.stderr, flush=True)
     try:

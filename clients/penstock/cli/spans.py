@@ -58,7 +58,8 @@ class RunSpans:
     def walk(self, span_id: str = "run", depth: int = 0) -> Iterator[tuple[Span, int]]:
         """Yields the spans with their depths below the run."""
         yield self._spans[span_id], depth
-        for child in self._children.get(span_id, ()):
+        # A turn is known at its end, when what it called has long been there.
+        for child in sorted(self._children.get(span_id, ()), key=lambda child: self._spans[child].start):
             yield from self.walk(child, depth + 1)
 
     def take_all(self, events: Iterable[RunEvent]) -> "RunSpans":
