@@ -157,3 +157,13 @@ def test_a_refused_call_exits_with_3_and_says_why(penstock: Run, arguments: list
     assert result.exit_code == 3
     for told in [*says, "  request  req-"]:
         assert told in result.stderr
+
+
+def test_what_is_not_built_yet_is_not_taken_for_another_kind_of_server(penstock: Run, tmp_path: Path) -> None:
+    """The mesh itself says what it can't do yet; asking whether it is a gateway would mislead."""
+    plan = tmp_path / "waits.yaml"
+    plan.write_text("sequential: true\nsteps: [{step_id: sure, wait: {approval: 'sure?'}}]\n")
+    result = penstock("run", "x", "--plan", str(plan))
+    assert result.exit_code == 3
+    assert "not built yet" in result.stderr
+    assert "a Penstock gateway of this version" not in result.stderr

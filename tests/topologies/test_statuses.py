@@ -147,7 +147,7 @@ async def test_what_is_not_built_yet_says_so(meshes: dict[str, Mesh], case: str)
     assert answers[0] == answers[1]
     answer = answers[0]
     assert isinstance(answer, Answer)
-    assert answer.code == "UNIMPLEMENTED"
+    assert (answer.code, answer.reason) == ("UNIMPLEMENTED", "NOT_BUILT")
     assert "not built yet" in answer.text
 
 

@@ -81,7 +81,7 @@ def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
             return f"the run may still go on; `{attach_command(run_id, address)}`"
         case errors.DeadlineExceeded():
             return "again; the request id finds in the server's log what it waited for"
-        case errors.Unimplemented():
+        case errors.Unimplemented(reason=reason) if reason != errors.NOT_BUILT:
             return f"is {address} a Penstock gateway of this version? `penstock status{at(address)}` tells"
         case errors.Internal():
             return "the request id finds the cause in the server's log"

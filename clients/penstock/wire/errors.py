@@ -197,6 +197,10 @@ class Aborted(PenstockError):
     reason = "ABORTED"
 
 
+NOT_BUILT = "NOT_BUILT"
+"""Reason of an Unimplemented that a server of ours raises; one that doesn't know the rpc has none."""
+
+
 class Unimplemented(PenstockError):
     """The contract has it, this version does not do it yet."""
 

@@ -19,7 +19,7 @@ from penstock.gateway.status import MeshStatus
 from penstock.v1 import gateway_pb2 as pb
 from penstock.v1.gateway_pb2_grpc import GatewayServiceServicer
 from penstock.v1.orchestrator_pb2 import StartRunResponse
-from penstock.wire.errors import NotFound, Unimplemented
+from penstock.wire.errors import NOT_BUILT, NotFound, Unimplemented
 from penstock.wire.rules.fields import check_id
 from penstock.wire.rules.findings import Findings
 
@@ -100,7 +100,7 @@ class GatewayService(GatewayServiceServicer):
 
     async def SignalRun(self, request: pb.SignalRunRequest, context: Context) -> pb.SignalRunResponse:
         """Answers that signals other than cancel are not built yet."""
-        raise Unimplemented("signals other than cancel are not built yet; CancelRun ends a run")
+        raise Unimplemented("signals other than cancel are not built yet; CancelRun ends a run", reason=NOT_BUILT)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
         """Returns a conversation without its messages."""
@@ -128,13 +128,13 @@ class GatewayService(GatewayServiceServicer):
 
     async def PublishEvent(self, request: pb.PublishEventRequest, context: Context) -> pb.PublishEventResponse:
         """Answers that topics are not built yet."""
-        raise Unimplemented("topics are not built yet: PublishEvent comes with a later version")
+        raise Unimplemented("topics are not built yet: PublishEvent comes with a later version", reason=NOT_BUILT)
 
     async def SubscribeEvents(
         self, request_iterator: AsyncIterator[pb.SubscribeEventsRequest], context: Context
     ) -> AsyncGenerator[pb.SubscribeEventsResponse]:
         """Answers that topics are not built yet."""
-        raise Unimplemented("topics are not built yet: SubscribeEvents comes with a later version")
+        raise Unimplemented("topics are not built yet: SubscribeEvents comes with a later version", reason=NOT_BUILT)
         yield  # makes this a stream
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:

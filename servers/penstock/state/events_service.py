@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstock.v1 import event_pb2 as pb
 from penstock.v1.event_pb2_grpc import EventServiceServicer
-from penstock.wire.errors import Unimplemented
+from penstock.wire.errors import NOT_BUILT, Unimplemented
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -28,4 +28,4 @@ class EventsService(EventServiceServicer):
 
 
 def _later() -> Unimplemented:
-    return Unimplemented("this version has no topics; they come with a later one")
+    return Unimplemented("this version has no topics; they come with a later one", reason=NOT_BUILT)

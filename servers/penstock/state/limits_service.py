@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from penstock.v1 import limit_pb2 as pb
 from penstock.v1.limit_pb2_grpc import LimitServiceServicer
-from penstock.wire.errors import Unimplemented
+from penstock.wire.errors import NOT_BUILT, Unimplemented
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -31,4 +31,4 @@ class LimitsService(LimitServiceServicer):
 
 
 def _later() -> Unimplemented:
-    return Unimplemented("this version has no shared counters; they come with a later one")
+    return Unimplemented("this version has no shared counters; they come with a later one", reason=NOT_BUILT)

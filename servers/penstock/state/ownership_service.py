@@ -8,7 +8,7 @@ from penstock.state.stores import OwnershipStore
 from penstock.state.violations import MAX_BATCH, Violations
 from penstock.v1 import ownership_pb2 as pb
 from penstock.v1.ownership_pb2_grpc import OwnershipServiceServicer
-from penstock.wire.errors import Unimplemented
+from penstock.wire.errors import NOT_BUILT, Unimplemented
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -59,5 +59,7 @@ class OwnershipService(OwnershipServiceServicer):
             violations.add("signal.cancel.reason", f"must be at most {_MAX_REASON} characters")
         violations.raise_any()
         if kind != "cancel":
-            raise Unimplemented(f"this version delivers cancel only; {kind} signals come with a later one")
+            raise Unimplemented(
+                f"this version delivers cancel only; {kind} signals come with a later one", reason=NOT_BUILT
+            )
         return await self._store.signal(request)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from penstock.wire.errors import InvalidArgument, Unimplemented
+from penstock.wire.errors import NOT_BUILT, InvalidArgument, Unimplemented
 
 # As many as anyone reads; how much of them fits into the answer's metadata is decided where that is made.
 _MOST_KEPT: Final = 100
@@ -38,7 +38,7 @@ class Findings:
             raise InvalidArgument.of(self._violations)
         if self._gaps:
             text = "; ".join(f"{path}: {what}" for path, what in self._gaps[:5])
-            raise Unimplemented(f"not built yet: {text}", metadata={"field": self._gaps[0][0]})
+            raise Unimplemented(f"not built yet: {text}", reason=NOT_BUILT, metadata={"field": self._gaps[0][0]})
 
 
 def shorten(text: str, most: int) -> str:
