@@ -43,7 +43,7 @@ async def test_the_claim_is_durable_before_the_tool_runs(mesh):
 
 async def test_calls_side_by_side_each_get_their_own_place_and_result(mesh, caplog):
     """asyncio.gather in an agent works, and asks the tools layer once what it has."""
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     answer = await mesh.run("r1", "calls_at_once")
     assert answer.output[0].text == repr(list(range(20)))
     log = of_tools(await mesh.events("r1"))

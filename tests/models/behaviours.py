@@ -3,128 +3,8 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-USAGE = {
-    "prompt_tokens": 12,
-    "completion_tokens": 7,
-    "total_tokens": 19,
-    "prompt_tokens_details": {"cached_tokens": 4},
-    "completion_tokens_details": {"reasoning_tokens": 3},
-}
-
-
-@dataclass
-class Exchange:
-    """Represents one chat request and the way back to its client."""
-
-    number: int
-    headers: dict[str, str]
-    body: dict[str, Any]
-    writer: asyncio.StreamWriter
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-    keep: bool = True
-
-    @property
-    def behaviour(self) -> str:
-        """How it is to be answered."""
-        return self.question.split()[0]
-
-    @property
-    def question(self) -> str:
-        """The last user message."""
-        return str(next(one["content"] for one in reversed(self.body["messages"]) if one["role"] == "user"))
-
-    @property
-    def answers(self) -> list[str]:
-        """What the tools of this run have said, in the order of the messages."""
-        messages = self.body["messages"]
-        asked = max(at for at, message in enumerate(messages) if message["role"] == "user")
-        return [message["content"] for message in messages[asked:] if message["role"] == "tool"]
-
-    def told(self) -> dict[str, Any]:
-        """Returns what a test may see of it."""
-        return {
-            "number": self.number,
-            "behaviour": self.behaviour,
-            "headers": self.headers,
-            "body": self.body,
-            "closed": self.closed.is_set(),
-        }
-
-    async def refuse(self, status: str, error: dict[str, Any], *headers: str) -> None:
-        """Answers with an HTTP error."""
-        body = json.dumps({"error": error}).encode()
-        head = [f"HTTP/1.1 {status}", "content-type: application/json", f"content-length: {len(body)}", *headers]
-        await self.write("\r\n".join([*head, "", ""]).encode() + body)
-
-    async def open(self, content_type: str = "text/event-stream") -> None:
-        """Begins a stream."""
-        await self.write(
-            f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
-        )
-
-    async def delta(self, finish: str | None = None, **delta: Any) -> None:
-        """Sends a piece of the answer."""
-        await self.data(json.dumps(self.piece(finish, **delta), ensure_ascii=False).encode())
-
-    def piece(self, finish: str | None = None, **delta: Any) -> dict[str, Any]:
-        """Makes a piece of the answer."""
-        choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
-        return {**self._head(), "choices": choices}
-
-    async def data(self, text: bytes) -> None:
-        """Sends one event."""
-        await self.chunk(b"data: " + text + b"\n\n")
-
-    async def usage(self) -> None:
-        """Sends what was used, as servers do that were asked to."""
-        if self.body.get("stream_options", {}).get("include_usage"):
-            await self.data(json.dumps({**self._head(), "choices": [], "usage": USAGE}).encode())
-
-    async def chunk(self, content: bytes) -> None:
-        """Sends bytes as one chunk of the transfer."""
-        await self.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
-
-    async def done(self, finish: str | None = "stop") -> None:
-        """Ends the stream as it should end."""
-        if finish is not None:
-            await self.delta(finish)
-        await self.usage()
-        await self.data(b"[DONE]")
-        await self.end()
-
-    async def end(self) -> None:
-        """Ends the transfer."""
-        await self.write(b"0\r\n\r\n")
-
-    async def write(self, content: bytes) -> None:
-        """Sends bytes in a packet of their own."""
-        self.writer.write(content)
-        await self.writer.drain()
-
-    async def hang(self) -> None:
-        """Says nothing more."""
-        await asyncio.Event().wait()
-
-    async def call(self, index: int, name: str, arguments: str, *, pieces: int = 1) -> None:
-        """Asks for a tool, its arguments in so many pieces."""
-        first = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
-        await self.delta(tool_calls=[first])
-        size = -(-len(arguments) // pieces)
-        for at in range(0, len(arguments), size):
-            piece = {"index": index, "function": {"arguments": arguments[at : at + size]}}
-            await self.delta(tool_calls=[piece])
-
-    def _head(self) -> dict[str, Any]:
-        return {
-            "id": f"chatcmpl-{self.number}",
-            "object": "chat.completion.chunk",
-            "created": 1,
-            "model": f"{self.body['model']}-0613",
-        }
+from tests.models.exchange import Exchange
 
 
 async def normal(exchange: Exchange) -> None:
@@ -321,6 +201,109 @@ async def uses(exchange: Exchange) -> None:
     await exchange.done()
 
 
+async def ends_with(exchange: Exchange) -> None:
+    """Says that the answer is finished in the word that the message gives."""
+    await exchange.open()
+    await exchange.delta(content="half or whole")
+    await exchange.done(exchange.question.split()[1])
+
+
+async def begins_with_no_word(exchange: Exchange) -> None:
+    """Opens its answer with its role, as servers do, and ends neatly without a word and a finish reason."""
+    await exchange.open()
+    await exchange.delta(role="assistant", content="")
+    await exchange.done(finish=None)
+
+
+async def only_thinks(exchange: Exchange) -> None:
+    await exchange.open()
+    await exchange.delta(reasoning_content="hm")
+    await exchange.done()
+
+
+async def half_a_character(exchange: Exchange) -> None:
+    """Sends one of the two halves that JSON escapes write a character in."""
+    await exchange.open()
+    await exchange.data(json.dumps(exchange.piece(content="an owl: \ud83e")).encode())
+    await exchange.done()
+
+
+async def same_index(exchange: Exchange) -> None:
+    """Asks for two tools at once under one index, each whole, as Ollama did."""
+    await exchange.open()
+    if not exchange.answers:
+        for number in range(2):
+            function = {"name": "add", "arguments": json.dumps({"a": number, "b": 1})}
+            call = {"index": 0, "id": f"call_{number}", "type": "function", "function": function}
+            await exchange.delta(tool_calls=[call])
+        await exchange.done("stop")
+        return
+    await exchange.delta(content=" ".join(exchange.answers))
+    await exchange.done()
+
+
+async def bare_call(exchange: Exchange) -> None:
+    """Asks for a tool without the ids that OpenAI gives, and ends it in an old word."""
+    await exchange.open()
+    if not exchange.answers:
+        call = {"index": 0, "function": {"name": "add", "arguments": '{"a": 1, "b": 1}'}}
+        await exchange.delta(tool_calls=[call])
+        await exchange.done("function_call")
+        return
+    await exchange.delta(content=exchange.answers[0])
+    await exchange.done()
+
+
+async def odd_arguments(exchange: Exchange) -> None:
+    """Gives arguments that Python reads and that are no JSON, then right ones."""
+    await exchange.open()
+    tries = ['{"name": NaN}', '{"name": "\\ud83e"}', '{"name": "a.txt"}']
+    if len(exchange.answers) < len(tries):
+        await exchange.call(0, "files_read_v1", tries[len(exchange.answers)])
+        await exchange.done("tool_calls")
+        return
+    await exchange.delta(content=" | ".join(exchange.answers))
+    await exchange.done()
+
+
+async def invents(exchange: Exchange) -> None:
+    """Asks three times for a tool that there is not."""
+    await exchange.open()
+    if len(exchange.answers) < 3:
+        await exchange.call(0, "no_such_tool", "{}")
+        await exchange.done("tool_calls")
+        return
+    await exchange.delta(content="I give up")
+    await exchange.done()
+
+
+async def for_ever_limited(exchange: Exchange) -> None:
+    await exchange.refuse("429 Too Many Requests", {"message": "later"}, f"retry-after: {10**20}")
+
+
+async def moved_away(exchange: Exchange) -> None:
+    """Sends its client on to where nobody listens."""
+    await exchange.refuse("307 Temporary Redirect", {}, "location: http://127.0.0.1:9/v1/chat/completions")
+
+
+async def lingers(exchange: Exchange) -> None:
+    """Ends its answer, and never the transfer."""
+    await exchange.open()
+    await exchange.delta(content="done")
+    await exchange.delta("stop")
+    await exchange.data(b"[DONE]")
+    await exchange.hang()
+
+
+async def whole(exchange: Exchange) -> None:
+    """Answers in one piece, as if no stream had been asked for."""
+    await exchange.open("application/json")
+    message = {"role": "assistant", "content": "all at once"}
+    body = {**exchange.piece(), "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    await exchange.chunk(json.dumps(body).encode())
+    await exchange.end()
+
+
 async def never_ends(exchange: Exchange) -> None:
     await exchange.open()
     await exchange.call(0, "add", json.dumps({"a": len(exchange.answers), "b": 1}))
@@ -358,5 +341,17 @@ BEHAVIOURS: Mapping[str, Callable[[Exchange], Awaitable[None]]] = {
         asks_wrongly,
         uses,
         never_ends,
+        ends_with,
+        begins_with_no_word,
+        only_thinks,
+        half_a_character,
+        same_index,
+        bare_call,
+        odd_arguments,
+        invents,
+        for_ever_limited,
+        moved_away,
+        lingers,
+        whole,
     )
 } | {"uses_and_waits": uses}

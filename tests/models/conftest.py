@@ -9,6 +9,7 @@ import pytest_asyncio
 from penstock.client import Client
 from tests.models.model_mesh import ModelMesh
 from tests.models.model_process import ModelProcess
+from tests.telemetry.collector import Collector, collecting
 
 KEY = "sk-secret-4711"
 INSTRUCTIONS = "Answer in one word."
@@ -32,8 +33,17 @@ async def model_server() -> AsyncIterator[ModelProcess]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def mesh(model_server: ModelProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ModelMesh]:
-    """Starts a mesh in one process, with a key and instructions for the model."""
+async def collector() -> AsyncIterator[Collector]:
+    """Collects the spans of the mesh."""
+    async with collecting() as collector:
+        yield collector
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def mesh(
+    model_server: ModelProcess, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ModelMesh]:
+    """Starts a mesh in one process that exports its spans, with a key and instructions for the model."""
     running = ModelMesh("one process", tmp_path_factory.mktemp("model"), url=model_server.url)
     try:
         await running.start(
@@ -41,6 +51,8 @@ async def mesh(model_server: ModelProcess, tmp_path_factory: pytest.TempPathFact
             PENSTOCK_MODEL__INSTRUCTIONS=INSTRUCTIONS,
             PENSTOCK_MODEL__MAX_TURNS="5",
             PENSTOCK_MODEL__TEMPERATURE="0.5",
+            COUNTED_IN=str(running.directory / "counted"),
+            **collector.environment,
         )
         yield running
     finally:
@@ -54,9 +66,9 @@ async def client(mesh: ModelMesh) -> AsyncIterator[Client]:
         yield client
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def split_mesh(model_server: ModelProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ModelMesh]:
-    """Gives a mesh of the test's own with a process per layer, without a key."""
+    """Starts a mesh with a process per layer, without a key; who kills one starts it again."""
     running = ModelMesh("process per layer", tmp_path_factory.mktemp("split"), url=model_server.url)
     try:
         await running.start(

@@ -17,7 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.models.behaviours import BEHAVIOURS, Exchange
+from tests.models.behaviours import BEHAVIOURS
+from tests.models.exchange import Exchange
 
 
 class ModelServer:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from penstock.client import Client, RunEvent, RunState, Transcript
 from penstock.v1 import run_event_pb2 as events
 from tests.models.conftest import INSTRUCTIONS, KEY
@@ -27,6 +29,19 @@ async def test_an_answer_comes_token_by_token_with_its_usage_and_the_end_of_its_
     assert run.state == RunState.RUN_STATE_SUCCEEDED
     assert run.output[0].text == "Hello from the model"
     assert run.usage.output_tokens == 7
+
+
+@pytest.mark.parametrize("word", ["stop", "eos_token", "STOP"])
+async def test_an_answer_may_end_in_any_word_for_its_end(client: Client, word: str) -> None:
+    """Servers that say in words of their own that the answer is whole are believed."""
+    run = await client.execute_run(f"ends_with {word}", agent="model")
+    assert run.output[0].text == "half or whole"
+
+
+async def test_an_answer_that_is_whole_does_not_wait_for_the_end_of_its_transfer(client: Client) -> None:
+    """After `[DONE]` a server that leaves its transfer open holds up nobody."""
+    async with asyncio.timeout(30):
+        assert (await client.execute_run("lingers", agent="model")).output[0].text == "done"
 
 
 async def test_reasoning_is_told_apart_from_the_answer(client: Client) -> None:

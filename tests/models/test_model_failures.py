@@ -1,7 +1,5 @@
 """What model servers do wrong becomes an outcome with a reason, and no secret in its text."""
 
-from pathlib import Path
-
 import pytest
 
 from penstock.client import Client, Transcript, errors
@@ -30,6 +28,15 @@ from tests.models.reading import failure, of_kind, read
         ("no_json", errors.Internal, "MODEL_GARBLED", None),
         ("wrong_shape", errors.Internal, "MODEL_GARBLED", None),
         ("web_page", errors.Internal, "MODEL_GARBLED", None),
+        ("whole", errors.Internal, "MODEL_GARBLED", None),
+        ("half_a_character", errors.Internal, "MODEL_GARBLED", None),
+        ("ends_with abort", errors.Unavailable, "MODEL_STREAM_CUT", 1.0),
+        ("ends_with insufficient_system_resource", errors.Unavailable, "MODEL_STREAM_CUT", 1.0),
+        ("ends_with MAX_TOKENS", errors.ResourceExhausted, "MODEL_OUTPUT_TRUNCATED", None),
+        ("begins_with_no_word", errors.Unavailable, "MODEL_STREAM_CUT", 1.0),
+        ("only_thinks", errors.Internal, "MODEL_ANSWER_EMPTY", None),
+        ("for_ever_limited", errors.ResourceExhausted, "MODEL_RATE_LIMITED", 86_400.0),
+        ("moved_away", errors.Unavailable, "MODEL_UNAVAILABLE", 1.0),
         ("truncated", errors.ResourceExhausted, "MODEL_OUTPUT_TRUNCATED", None),
         ("filtered", errors.FailedPrecondition, "MODEL_REFUSED", None),
     ],
@@ -88,16 +95,3 @@ async def test_only_the_steps_policy_repeats_a_request(client: Client, model_ser
     step = {"step_id": "main", "agent": {"agent": "model"}, "retry": policy}
     await failure(client, "breaks", agent="", plan={"steps": [step]})
     assert len(await model_server.seen("breaks")) == before + 4
-
-
-async def test_a_model_server_that_is_away_is_unavailable(tmp_path: Path) -> None:
-    """Nobody listens where the model should be: the run fails as unavailable, and the mesh goes on."""
-    mesh = ModelMesh("one process", tmp_path, url="http://127.0.0.1:9/v1")
-    try:
-        await mesh.start()
-        async with mesh.client() as client:
-            error = await failure(client, "normal")
-            assert (type(error), error.reason) == (errors.Unavailable, "MODEL_UNAVAILABLE")
-            assert [agent.name for agent in await client.list_agents()] == ["model"]
-    finally:
-        await mesh.stop()

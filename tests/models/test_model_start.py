@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from penstock.client import errors
 from tests.models.conftest import KEY
+from tests.models.model_mesh import ModelMesh
+from tests.models.reading import failure
 from tests.topologies.mesh import ROOT, Daemon
 
 PENSTOCKD = str(Path(sys.executable).with_name("penstockd"))
@@ -62,6 +65,32 @@ def test_the_key_is_shown_nowhere(tmp_path: Path) -> None:
     assert ended.returncode == 0
     assert 'name = "tiny"' in ended.stdout
     assert KEY not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("key", ["sk-47\n11", "sk-4711ä"])
+def test_a_key_that_cannot_be_sent_is_told_at_the_start(tmp_path: Path, key: str) -> None:
+    """A key with a line break or an accent in it would fail every request: it ends the start, and is not shown."""
+    ended = start(tmp_path, *MODEL, *URL, OPENAI_API_KEY=key)
+    assert ended.returncode == 2
+    assert "OPENAI_API_KEY has a character that no key has" in ended.stderr
+    assert "sk-47" not in ended.stderr
+
+
+async def test_a_client_that_cannot_be_imported_fails_runs_and_not_the_mesh(tmp_path: Path) -> None:
+    """What is broken is found after the start: the mesh serves, and the model's runs say where to look."""
+    (tmp_path / "pydantic_ai").mkdir()
+    (tmp_path / "pydantic_ai" / "__init__.py").write_text("raise ImportError('secret-4711')\n")
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    mesh = ModelMesh("one process", tmp_path, url=URL[1])
+    try:
+        await mesh.start(PYTHONPATH=path)
+        async with mesh.client() as client:
+            error = await failure(client, "normal")
+    finally:
+        await mesh.stop()
+    assert (type(error), error.reason) == (errors.Internal, "MODEL_NOT_LOADED")
+    assert "4711" not in error.message
+    assert "ImportError: secret-4711" in mesh.logs()
 
 
 async def test_the_banner_names_the_model_and_openai_needs_only_a_key(tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
 """What traces and metrics say of requests to a model, by OpenTelemetry's names for generative AI."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-import pytest_asyncio
 from pydantic_ai.messages import ModelResponse, TextPart
 from pydantic_ai.usage import RequestUsage
 
 from penstock.executor.model.request_record import RequestRecord
 from tests.models.model_mesh import ModelMesh
-from tests.models.model_process import ModelProcess
-from tests.telemetry.collector import Collector, Seen, collecting
+from tests.telemetry.collector import Collector, Seen
 from tests.telemetry.recording import recording
 
 
@@ -39,16 +36,10 @@ def _is_agent(span: Seen) -> bool:
     return span.name == "invoke_agent model"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def traced(model_server: ModelProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Traced]:
-    """Starts a mesh that exports its spans."""
-    async with collecting() as collector:
-        mesh = ModelMesh("one process", tmp_path_factory.mktemp("traced"), url=model_server.url)
-        try:
-            await mesh.start(**collector.environment)
-            yield Traced(mesh, collector)
-        finally:
-            await mesh.stop()
+@pytest.fixture
+def traced(mesh: ModelMesh, collector: Collector) -> Traced:
+    """Gives the mesh with the collector of its spans."""
+    return Traced(mesh, collector)
 
 
 async def test_each_request_is_a_span_under_its_agent_without_a_word_of_its_text(traced: Traced) -> None:

@@ -62,6 +62,29 @@ async def test_a_model_that_gives_wrong_arguments_is_told_and_may_try_again(clie
     assert right == "5"
 
 
+async def test_arguments_that_only_python_reads_are_asked_for_again(client: Client) -> None:
+    """NaN and half of a character are no JSON to others: the model is told, and no call of them is recorded."""
+    seen = await read(client, "odd_arguments")
+    (call,) = of_kind(seen, "tool_call")
+    assert call.tool_call.arguments_json == '{"name":"a.txt"}'
+    not_a_number, half, right = seen[-2].step_finished.output[0].text.split(" | ")
+    assert "these arguments can't be used" in not_a_number
+    assert "Invalid JSON" in half
+    assert right == "the text of a.txt"
+
+
+async def test_a_model_that_makes_up_a_tool_is_told_which_there_are(client: Client, model_server: ModelProcess) -> None:
+    """It may do so as often as it has turns, and each time reads the names that it may say."""
+    assert (await client.execute_run("invents", agent="model")).output[0].text == "I give up"
+    told = (await model_server.seen("invents"))[-1]["body"]["messages"][-1]["content"]
+    assert "files_read_v1" in told
+
+
+async def test_a_tool_call_without_an_id_is_made(client: Client) -> None:
+    """Some servers leave out the call's id and type, and end with `function_call`."""
+    assert (await client.execute_run("bare_call", agent="model")).output[0].text == "2"
+
+
 async def test_a_tool_that_fails_is_told_to_the_model_without_its_secrets(client: Client) -> None:
     """The model reads the error that callers may read, and goes on."""
     seen = await read(client, 'uses breaks {"text": "x"}')

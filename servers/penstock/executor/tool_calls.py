@@ -75,9 +75,7 @@ class ToolCalls:
             ToolCallFailed: there is no result.
             TypeError, ValueError: the arguments are no JSON, or over 1 MiB.
         """
-        text = canonical_json(dict(arguments))
-        if len(text.encode()) > MAX_PAYLOAD_BYTES:
-            raise ValueError(f"the arguments of {tool} are over {MAX_PAYLOAD_BYTES} bytes")
+        text = recordable(tool, arguments)
         self._ordinal += 1
         call = _Call(_call_id(self._attempt.step_id, self._ordinal), self._ordinal, tool, text)
         with calling_tool(tool, call.call_id, self._attempt) as watch:
@@ -164,6 +162,14 @@ class ToolCalls:
         return digest(
             where.tenant, where.run_id, where.step_id, str(call.ordinal), call.tool, call.arguments_json
         ).hex()
+
+
+def recordable(tool: str, arguments: Mapping[str, Any]) -> str:
+    """Returns arguments as the log has them; raises TypeError or ValueError where they are no JSON, or over 1 MiB."""
+    text = canonical_json(dict(arguments))
+    if len(text.encode()) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"the arguments of {tool} are over {MAX_PAYLOAD_BYTES} bytes")
+    return text
 
 
 def _result_json(tool: str, result: events.ToolResult) -> str:

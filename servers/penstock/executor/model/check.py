@@ -14,14 +14,17 @@ class ModelNotUsable(ValueError):
 
 
 def check_model(settings: ModelSettings) -> None:
-    """Raises ModelNotUsable where the extra is not installed, or where neither a URL nor OpenAI's key is given."""
+    """Raises ModelNotUsable where the extra is not installed, no server is named, or the key can't be sent."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ModelNotUsable(
             f"--model needs {' and '.join(missing)}, which "
             f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'penstock[models]'"
         )
-    if settings.url is None and not api_key():
+    key = api_key()
+    if not (key.isascii() and key.isprintable()):
+        raise ModelNotUsable(f"{KEY_VARIABLE} has a character that no key has, such as a line break; set it anew")
+    if settings.url is None and not key:
         raise ModelNotUsable(
             f"--model {settings.name} has no server; add --model-url http://HOST:PORT/v1 for one of yours "
             f"(vLLM, llama.cpp, Ollama), or set {KEY_VARIABLE} for OpenAI's own"

@@ -8,6 +8,7 @@ from typing import Final
 import httpx2
 from openai import AsyncOpenAI
 from pydantic_ai import Agent, AgentRun, ModelRequestNode, UsageLimits
+from pydantic_ai.agent import AgentRetries
 from pydantic_ai.exceptions import AgentRunError
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.profiles.openai import OpenAIModelProfile
@@ -19,7 +20,8 @@ from pydantic_ai.settings import ModelSettings as RequestSettings
 from penstock.executor.agent_context import AgentContext
 from penstock.executor.events import AgentEvent, Output, TurnFinished
 from penstock.executor.model.credentials import NO_KEY, api_key, without_key
-from penstock.executor.model.failure import failure_of, refused_to_answer, truncated, turns_exhausted
+from penstock.executor.model.ending import check_end
+from penstock.executor.model.failure import failure_of, said_nothing, turns_exhausted
 from penstock.executor.model.past import conversation
 from penstock.executor.model.request_record import RequestRecord
 from penstock.executor.model.saying import said, used
@@ -66,7 +68,11 @@ class ModelPlayer:
         wishes = (
             RequestSettings() if settings.temperature is None else RequestSettings(temperature=settings.temperature)
         )
-        self._agent: Agent[None, str] = Agent(model, instructions=settings.instructions, model_settings=wishes)
+        # Tools that there are not are asked for again as others are; who answers without a word is asked once more.
+        retries: AgentRetries = {"tools": settings.max_turns, "output": 1}
+        self._agent: Agent[None, str] = Agent(
+            model, instructions=settings.instructions, model_settings=wishes, retries=retries
+        )
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -99,8 +105,9 @@ class ModelPlayer:
                                 yield item
                 if run.result is not None:
                     yield Output(run.result.output)
-        except AgentRunError as error:  # what the model said can't be gone on with
-            raise StepFailed(to_status(self._failure(error, request_id, answering=True), request_id)) from error
+        except AgentRunError as error:  # twice there was nothing to go on with; all else is stopped before
+            self._log(error, request_id)
+            raise StepFailed(to_status(said_nothing(self._settings.name), request_id)) from error
         except PenstockError as error:
             raise StepFailed(to_status(error, request_id)) from error
 
@@ -122,10 +129,7 @@ class ModelPlayer:
                 response = stream.response
             record.finished(response)
             yield used(response)
-            if response.finish_reason == "length":
-                raise truncated(self._settings.name)
-            if response.finish_reason == "content_filter":
-                raise refused_to_answer(self._settings.name)
+            check_end(response, self._settings.name)
             yield TurnFinished()
         except PenstockError as error:
             record.failed(error.reason)
@@ -138,6 +142,10 @@ class ModelPlayer:
             record.end()
 
     def _failure(self, error: Exception, request_id: str, *, answering: bool) -> PenstockError:
+        self._log(error, request_id)
+        return failure_of(error, self._settings.name, answering=answering)
+
+    def _log(self, error: Exception, request_id: str) -> None:
         causes = [f"{type(cause).__name__}: {cause}" for cause in _causes(error)]
         text = without_key("; because of ".join(causes))[:_LONGEST_LOGGED]
         url = self._settings.url or OPENAI_URL
@@ -148,7 +156,6 @@ class ModelPlayer:
             text,
             extra={"request_id": request_id},
         )
-        return failure_of(error, self._settings.name, answering=answering)
 
 
 def _provider(settings: ModelSettings, client: AsyncOpenAI) -> Provider[AsyncOpenAI]:

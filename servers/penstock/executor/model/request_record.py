@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from penstock.executor.model.ending import end_word
 from penstock.wire.metering import Histogram
 from penstock.wire.tracing import fail, tracer
 
@@ -64,10 +65,8 @@ class RequestRecord:
             for kind, tokens in used.items():
                 self._span.set_attribute(f"gen_ai.usage.{kind}_tokens", tokens)
             self._span.set_attribute("gen_ai.response.model", response.model_name or "")
-            # The server's own word, where it has one beside pydantic-ai's.
-            word = (response.provider_details or {}).get("finish_reason") or response.finish_reason
-            if word:
-                self._span.set_attribute("gen_ai.response.finish_reasons", [str(word)])
+            if word := end_word(response):
+                self._span.set_attribute("gen_ai.response.finish_reasons", [word])
 
     def failed(self, error_type: str) -> None:
         """Notes why there is no answer, or none that counts."""

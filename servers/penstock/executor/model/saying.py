@@ -15,16 +15,23 @@ from penstock.executor.events import Reasoning, Usage
 
 
 def said(event: AgentStreamEvent) -> str | Reasoning | None:
-    """Returns the text or reasoning that an event brings; None when it brings neither."""
+    """Returns the text or reasoning that an event brings; None when it brings neither.
+
+    Raises:
+        UnicodeEncodeError: the text is no Unicode: half of a character that JSON escapes write in two.
+    """
     match event:
         # The first piece comes with the start of its part.
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+            text.encode()
             return text or None
         case (
             PartStartEvent(part=ThinkingPart(content=text))
             | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=text))
         ):
-            return Reasoning(text) if text else None
+            if text:
+                text.encode()
+                return Reasoning(text)
     return None
 
 

@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator, core_schema
 from penstock.executor.agent_context import AgentContext
 from penstock.executor.agent_error import ToolCallFailed
 from penstock.executor.model.tool_names import model_names
+from penstock.executor.tool_calls import recordable
 from penstock.executor.tool_description import ToolDescription
 
 # Any object: the tools layer, which has the schema, checks what is in it.
@@ -44,6 +45,10 @@ class MeshToolset(AbstractToolset[None]):
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[None], tool: ToolsetTool[None]
     ) -> Any:
         """Calls a tool through the attempt's record, and returns its result."""
+        try:
+            recordable(self._names[name], tool_args)
+        except (ValueError, RecursionError) as error:  # what is no JSON to others, such as NaN
+            raise ModelRetry(f"these arguments can't be used: {error}") from error
         try:
             return await self._context.call_tool(self._names[name], tool_args)
         except ToolCallFailed as error:
