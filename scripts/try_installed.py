@@ -29,11 +29,11 @@ finally:
     assert not loaded, f"penstock --help imports {{loaded}}"
 """
 
-# How each extra is asked for, as arguments and environment; and the extra that the answer must name.
+# How each extra is asked for, as arguments and environment; and a package of it that the answer must name.
 WITHOUT_EXTRAS: tuple[tuple[list[str], dict[str, str], str], ...] = (
-    (["--model=any", "--model-url=http://127.0.0.1:9/v1"], {}, "penstock[models]"),
-    (["--metrics-listen=127.0.0.1:0"], {}, "penstock[otel]"),
-    ([], {"OTEL_TRACES_EXPORTER": "otlp"}, "penstock[otel]"),
+    (["--model=any", "--model-url=http://127.0.0.1:9/v1"], {}, "pydantic-ai-slim[openai]"),
+    (["--metrics-listen=127.0.0.1:0"], {}, "opentelemetry-sdk"),
+    ([], {"OTEL_TRACES_EXPORTER": "otlp"}, "opentelemetry-sdk"),
 )
 
 
@@ -48,7 +48,7 @@ def help_is_light() -> float:
 
 def missing_extras_are_named() -> None:
     """Checks that whoever asks for what is not installed is told how to install it, and that nothing is started."""
-    for arguments, environment, extra in WITHOUT_EXTRAS:
+    for arguments, environment, package in WITHOUT_EXTRAS:
         with tempfile.TemporaryDirectory() as home:
             refused = subprocess.run(
                 [BIN / "penstockd", f"--state=sqlite:///{home}/penstock.db", "--listen=127.0.0.1:0", *arguments],
@@ -58,7 +58,8 @@ def missing_extras_are_named() -> None:
                 timeout=30,
             )
         assert refused.returncode == 2, (arguments, refused)
-        assert f"pip install '{extra}'" in refused.stderr, (arguments, refused.stderr)
+        assert "pip install" in refused.stderr, (arguments, refused.stderr)
+        assert package in refused.stderr, (arguments, refused.stderr)
 
 
 async def call(address: str) -> None:

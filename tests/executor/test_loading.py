@@ -22,7 +22,7 @@ def test_agents_are_loaded_by_name():
         ("a", "sample_agents:no_such", "is the name after the colon right?"),
         ("a", "sample_agents:one_answer", "it is a coroutine function, which answers once, not an async generator"),
         ("a", "sample_agents:not_async", "it is a generator function without async"),
-        ("a", "sample_agents:scene", "it is a Scene, not an async generator function"),
+        ("a", "sample_agents:scene", "it is an object of type Scene, not an async generator function"),
         ("a", "sample_agents:lonely", "it can't be called with a task and a context"),
         ("a", "sample_agents:greedy", "it can't be called with a task and a context"),
     ],

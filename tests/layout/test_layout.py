@@ -22,7 +22,7 @@ def test_every_package_is_typed() -> None:
     """Each portion of the namespace tells type checkers that it has types."""
     packages = [path for root in ROOTS for path in (ROOT / root / "penstock").iterdir() if path.is_dir()]
     packages = [path for path in packages if path.name != "__pycache__"]
-    assert len(packages) == 12
+    assert len(packages) == 13
     assert [path.name for path in packages if not (path / "py.typed").exists()] == []
 
 

@@ -56,7 +56,7 @@ def test_a_missing_extra_is_named_at_the_start(tmp_path: Path) -> None:
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     ended = start(tmp_path, *MODEL, *URL, PYTHONPATH=path)
     assert ended.returncode == 2
-    assert "pip install 'penstock[models]'" in ended.stderr
+    assert "pip install 'pydantic-ai-slim[openai]>=2.68'" in ended.stderr
 
 
 def test_the_key_is_shown_nowhere(tmp_path: Path) -> None:

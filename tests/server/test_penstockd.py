@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,54 @@ async def first_token(stream: Any) -> None:
     async for response in stream:
         if any(event.HasField("token") for event in response.events):
             return
+
+
+BLOCKING = ("--app-dir", str(SAMPLES), "--agent", "blocking=agents_for_server:blocking")
+
+
+async def errors_until(process: asyncio.subprocess.Process, text: str) -> str:
+    """Reads standard error up to a line with the text; returns that line."""
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        async for line in process.stderr:
+            if text in line.decode():
+                return line.decode()
+    pytest.fail(f"it never said {text!r}")
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+async def test_an_agent_that_blocks_the_loop_is_named_and_can_be_stopped(
+    serving: Serving, connect: Connect, loop: str
+) -> None:
+    """The log names its file, line and function; the second signal ends the process, which hears nothing else."""
+    async with serving(*BLOCKING, "--loop", loop) as daemon:
+        gateway = gateway_pb2_grpc.GatewayServiceStub(connect(daemon.facts["listen"]))
+        spec = run_pb2.RunSpec(agent="blocking", input=[run_pb2.Content(text="3600")])
+        await gateway.CreateRun(gateway_pb2.CreateRunRequest(spec=spec))
+        line = await errors_until(daemon.process, "the event loop is blocked")
+        assert "agents_for_server.py:" in line
+        assert "in blocking" in line
+        assert "asyncio.to_thread" in line
+        said = asyncio.create_task(errors_until(daemon.process, "ended at once"))
+        while not said.done():  # the second signal counts once the first went unheard for a second
+            with suppress(ProcessLookupError):
+                daemon.process.send_signal(signal.SIGTERM)
+            await asyncio.wait({said}, timeout=0.2)
+        assert "agents_for_server.py:" in await said
+        assert await daemon.process.wait() == 1
+
+
+async def test_a_loop_that_was_blocked_for_a_while_says_for_how_long(serving: Serving, connect: Connect) -> None:
+    """And the run goes on as if nothing had been; one signal is still a drain."""
+    async with serving(*BLOCKING) as daemon:
+        gateway = gateway_pb2_grpc.GatewayServiceStub(connect(daemon.facts["listen"]))
+        spec = run_pb2.RunSpec(agent="blocking", input=[run_pb2.Content(text="2.5")])
+        done = await gateway.ExecuteRun(gateway_pb2.ExecuteRunRequest(spec=spec))
+        assert done.run.state == run_pb2.RUN_STATE_SUCCEEDED
+        assert "the event loop was blocked for" in await errors_until(daemon.process, "was blocked for")
+        daemon.process.send_signal(signal.SIGTERM)
+        code, _ = await daemon.end()
+    assert code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

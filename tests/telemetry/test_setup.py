@@ -158,7 +158,7 @@ async def test_without_the_extra_it_says_what_to_install(
     """And who asked for it."""
     code, said = await said_by(*arguments, PYTHONPATH=WITHOUT_OTEL, **environment)
     assert (code, said.count("\n")) == (2, 1), said
-    assert "pip install 'penstock[otel]'" in said
+    assert "pip install opentelemetry-sdk opentelemetry-exporter-otlp opentelemetry-exporter-prometheus" in said
     assert ("metrics_listen" if arguments else next(iter(environment))) in said
 
 

@@ -53,8 +53,8 @@ async def test_an_object_gives_the_methods_that_are_declared(tools):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("sample_tools", 'write it as "module:attr"'),
-        ("sample tools:repeat", 'write it as "module:attr"'),
+        ("sample_tools", 'name it as "module:attr"'),
+        ("sample tools:repeat", 'name it as "module:attr"'),
         ("no_such_module:repeat", "No module named 'no_such_module'; is its directory on the import path (--app-dir)?"),
         ("sample_tools:no_such", "has no attribute 'no_such'; is the name after the colon right?"),
         ("sample_tools:ALL_OF", "is the name after the colon right?"),

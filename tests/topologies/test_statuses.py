@@ -156,7 +156,7 @@ async def test_subscribing_is_not_built_yet(meshes: dict[str, Mesh]) -> None:
     answers = []
     for mesh in meshes.values():
         async with grpc.aio.insecure_channel(mesh.address) as channel:
-            # Nothing is sent: where the answer crosses a request on its way, grpc's client may report a fault of its own.
+            # Nothing is sent: when the answer crosses a request, grpc's client may report a fault of its own.
             call = GatewayServiceStub(channel).SubscribeEvents()
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await call.read()

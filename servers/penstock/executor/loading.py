@@ -1,12 +1,12 @@
 """Loading agents by name: from "module:attr" to functions, with every mistake reported at once."""
 
 import inspect
-import pkgutil
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock.executor.agent_context import AgentContext
+from penstock.loading.named_object import resolve
 from penstock.wire.ids import ID_RULE, is_id
 
 AgentFunction = Callable[[str, AgentContext], AsyncGenerator[Any, None]]
@@ -36,30 +36,12 @@ def load_agents(specs: Mapping[str, str]) -> Mapping[str, Agent]:
     mistakes: list[str] = []
     for name, spec in sorted(specs.items()):
         try:
-            agents[name] = _agent_of(name, _resolve(spec))
+            agents[name] = _agent_of(name, resolve(spec, "echo:echo"))
         except ValueError as error:
             mistakes.append(f"agent {name!r} ({spec}): {error}")
     if mistakes:
         raise AgentsNotLoaded("\n".join(mistakes))
     return agents
-
-
-def _resolve(spec: str) -> Any:
-    module, separator, attribute = spec.partition(":")
-    if not (module and separator and attribute):
-        raise ValueError('name it as "module:attr", for example "echo:echo"')
-    try:
-        return pkgutil.resolve_name(spec)
-    except ModuleNotFoundError as error:
-        if error.name is not None and not f"{module}.".startswith(f"{error.name}."):
-            raise ValueError(f"{module} was found, but not what it imports: {error}") from error
-        raise ValueError(f"{error}; is its directory on the import path (--app-dir)?") from error
-    except AttributeError as error:
-        raise ValueError(f"{error}; is the name after the colon right?") from error
-    except ValueError as error:
-        raise ValueError('name it as "module:attr", with Python names on both sides') from error
-    except Exception as error:
-        raise ValueError(f"importing it raised {type(error).__name__}: {error}") from error
 
 
 def _agent_of(name: str, found: Any) -> Agent:
@@ -80,4 +62,4 @@ def _what(found: Any) -> str:
         return "a coroutine function, which answers once"
     if inspect.isgeneratorfunction(found):
         return "a generator function without async"
-    return "a function without yield" if inspect.isroutine(found) else f"a {type(found).__name__}"
+    return "a function without yield" if inspect.isroutine(found) else f"an object of type {type(found).__name__}"

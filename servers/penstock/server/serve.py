@@ -4,16 +4,23 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Final
 
 from penstock.server.assemble import Mesh, open_mesh
 from penstock.server.banner import banner
 from penstock.server.config import Config
 from penstock.server.drain import Say, drain
 from penstock.server.identity import ProcessIdentity
+from penstock.server.loop_watch import place_of, watched
 from penstock.server.telemetry import Exports
+
+# Seconds after which a signal that the event loop did not take in says that it is blocked.
+UNHEARD: Final = 1.0
 
 
 class StopRequests:
@@ -21,12 +28,16 @@ class StopRequests:
 
     STARTING ── first ──> cancelled
     SERVING ── first ──> draining ── second ──> cancelled
+
+    Where the event loop is blocked, by an agent that never awaits for one, nothing of that can happen: then the second
+    signal, a second after the first, ends the process on the spot. It loses nothing that a killed process would keep.
     """
 
     def __init__(self) -> None:
         self.serving = False
         self._asked = asyncio.Event()
         self._task = asyncio.current_task()
+        self._unheard_since: float | None = None
 
     async def wait(self) -> None:
         """Waits for the first request."""
@@ -37,15 +48,26 @@ class StopRequests:
     def heard(self) -> Iterator[None]:
         """Listens to the signals for a block."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal)
+
+        # Not the loop's own handlers, which are called by the loop alone: Python's come between any two of its steps.
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if self._unheard_since is None:
+                self._unheard_since = time.monotonic()
+            elif time.monotonic() - self._unheard_since >= UNHEARD:
+                where = f"penstockd: ended at once, because the event loop is blocked at {place_of(frame)}\n"
+                os.write(2, where.encode())
+                os._exit(1)
+            loop.call_soon_threadsafe(self._on_signal)
+
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _on_signal(self) -> None:
+        self._unheard_since = None
         if self.serving and not self._asked.is_set():
             self._asked.set()
         elif self._task is not None:
@@ -61,7 +83,7 @@ async def serve(
     at once, and what `open_mesh` raises.
     """
     stop = StopRequests()
-    with stop.heard():
+    with stop.heard(), watched():
         async with open_mesh(config, identity) as mesh:
             with _announced(mesh, exports, ready_file):
                 say(banner(config, mesh, exports))

@@ -28,6 +28,9 @@ _LOGGER: Final = logging.getLogger("penstock.telemetry")
 # Seconds that what was not exported yet may hold up the end of the process.
 FLUSH_SECONDS: Final = 3.0
 
+# By its packages: the name penstock belongs to another project on PyPI.
+_EXTRA: Final = "opentelemetry-sdk opentelemetry-exporter-otlp opentelemetry-exporter-prometheus"
+
 
 class NotExporting(Exception):
     """Traces or metrics can't be exported; the text says why and how to mend it."""
@@ -56,8 +59,8 @@ def exporting(telemetry: Telemetry, metrics_listen: Address | None, facts: Mappi
         except ImportError as error:
             asked_by = telemetry.asked_by or "metrics_listen"
             raise NotExporting(
-                f"{asked_by} asks for telemetry, and the packages for it are missing ({error.name}); install them with "
-                "pip install 'penstock[otel]'"
+                f"{asked_by} asks for telemetry, and packages of the extra `otel` are missing ({error.name}): "
+                f"pip install {_EXTRA}"
             ) from error
         except NotListening:
             raise

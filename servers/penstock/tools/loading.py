@@ -1,11 +1,11 @@
 """Loading tools by name: from "module:attr" to functions, with every mistake reported at once."""
 
 import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.loading.named_object import resolve
 from penstock.tools.declaration import ToolOptions, is_declared, options_of
 from penstock.tools.signature import Signature, UnusableSignature
 from penstock.wire.ids import ID_RULE, is_id
@@ -37,7 +37,7 @@ def load_tools(specs: Iterable[str]) -> Mapping[str, Tool]:
     mistakes: list[str] = []
     for spec in specs:
         try:
-            loaded = [_tool_of(function) for function in _functions_of(_resolve(spec))]
+            loaded = [_tool_of(function) for function in _functions_of(resolve(spec, "text_tools:TOOLS"))]
         except ValueError as error:
             mistakes.append(f"tool {spec!r}: {error}")
             continue
@@ -55,24 +55,6 @@ def load_tools(specs: Iterable[str]) -> Mapping[str, Tool]:
     return dict(sorted(tools.items()))
 
 
-def _resolve(spec: str) -> Any:
-    module, separator, attribute = spec.partition(":")
-    if not (module and separator and attribute):
-        raise ValueError('write it as "module:attr", for example "text_tools:word_count"')
-    try:
-        return pkgutil.resolve_name(spec)
-    except ModuleNotFoundError as error:
-        if error.name is not None and not f"{module}.".startswith(f"{error.name}."):
-            raise ValueError(f"{module} was found, but not what it imports: {error}") from error
-        raise ValueError(f"{error}; is its directory on the import path (--app-dir)?") from error
-    except AttributeError as error:
-        raise ValueError(f"{error}; is the name after the colon right?") from error
-    except ValueError as error:
-        raise ValueError('write it as "module:attr", with Python names on both sides') from error
-    except Exception as error:
-        raise ValueError(f"importing it raised {type(error).__name__}: {error}") from error
-
-
 def _functions_of(found: Any) -> list[Callable[..., Any]]:
     if isinstance(found, (list, tuple)):
         wrong = [item for item in found if not callable(item)]
@@ -86,7 +68,8 @@ def _functions_of(found: Any) -> list[Callable[..., Any]]:
     declared = [member for _, member in inspect.getmembers(found, is_declared)]
     if not declared:
         raise ValueError(
-            f"it is a {type(found).__name__}, neither a function nor something that holds functions declared with @tool"
+            f"it is an object of type {type(found).__name__}, neither a function nor something that holds functions "
+            "declared with @tool"
         )
     return declared
 

@@ -1,6 +1,7 @@
 """Agents that end when the test says so."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -16,3 +17,12 @@ async def held(task: str, context: AgentContext) -> AsyncGenerator[str]:
 async def echo(task: str, context: AgentContext) -> AsyncGenerator[str]:
     """Gives back its task."""
     yield task
+
+
+async def blocking(task: str, context: AgentContext) -> AsyncGenerator[str]:
+    """Keeps the event loop to itself for so many seconds, as somebody's first agent may."""
+    yield "begun"
+    give_up = time.monotonic() + float(task)
+    while time.monotonic() < give_up:
+        time.sleep(0.05)  # noqa: ASYNC251 - what is wrong with it is the point
+    yield "done"

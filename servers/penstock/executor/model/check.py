@@ -8,6 +8,9 @@ from penstock.executor.model.settings import ModelSettings
 
 _NEEDED: Final = ("pydantic_ai", "openai")
 
+# By its packages: the name penstock belongs to another project on PyPI.
+_EXTRA: Final = "'pydantic-ai-slim[openai]>=2.68'"
+
 
 class ModelNotUsable(ValueError):
     """The agent `model` can't be served; the text says how to mend it."""
@@ -19,7 +22,7 @@ def check_model(settings: ModelSettings) -> None:
     if missing:
         raise ModelNotUsable(
             f"--model needs {' and '.join(missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'penstock[models]'"
+            f"{'is' if len(missing) == 1 else 'are'} not installed (the extra `models`): pip install {_EXTRA}"
         )
     key = api_key()
     if not (key.isascii() and key.isprintable()):

@@ -93,7 +93,7 @@ def _refused(error: ModelAPIError, model: str) -> PenstockError | None:
         text = f"the model server does not accept this mesh's key ({status}); who runs the mesh sets {KEY_VARIABLE}"
         return FailedPrecondition(text, reason="MODEL_UNAUTHENTICATED")
     if isinstance(error, ModelNotFoundError):
-        text = f"the model server has no model {model!r} ({status})"
+        text = f"the model server has no model {model!r} ({status}), or its URL is another: most end in /v1"
         return NotFound(text, reason="MODEL_NOT_FOUND", metadata={"model": model})
     if isinstance(error, ModelQuotaExceededError):
         return ResourceExhausted(f"the quota for the model {model} is used up", reason="MODEL_QUOTA_EXHAUSTED")
