@@ -17,10 +17,11 @@ def finished(penstock: Run) -> str:
 def test_a_run_can_be_looked_at_with_its_answer(penstock: Run, finished: str) -> None:
     """As a sheet for people, and as one JSON object for programs; neither drives the terminal."""
     sheet = penstock("get", finished).stdout
+    run = json.loads(penstock("get", finished, "--json").stdout)
+    assert f"\ntrace    {run['trace_id']}\n" in sheet
     for told in (finished, "SUCCEEDED", "main (rich)", "asking", "color=red", "1 model request, 10 tokens in, 2 out"):
         assert told in sheet
     assert sheet.endswith("\n\n\\x1b[31m5 characters\n")
-    run = json.loads(penstock("get", finished, "--json").stdout)
     assert (run["run_id"], run["output"][0]["text"]) == (finished, "\x1b[31m5 characters")
 
 
@@ -59,9 +60,10 @@ def test_the_mesh_tells_its_layers_agents_and_tools(penstock: Run) -> None:
 
 
 def test_the_way_of_a_run_tells_layers_steps_tool_calls_events_and_durations(penstock: Run, finished: str) -> None:
-    """From the log alone, so also long after."""
+    """From the log, so also long after; the layers are told as they are now."""
     text = penstock("way", finished).stdout
     lines = [line.split() for line in text.splitlines()]
+    assert "\nLayers now, " in text
     assert f"Run {finished} SUCCEEDED in " in text
     assert [line[0] for line in lines if "in-process" in line] == [
         "gateway", "orchestrator", "executor", "tools", "state",
@@ -87,9 +89,12 @@ def test_the_way_of_a_run_that_failed_tells_the_error_its_reason_and_its_request
     penstock("attach", failed)
     error = json.loads(penstock("get", failed, "--json").stdout)["error"]
     text = penstock("way", failed).stdout
-    assert text.count(error["message"]) == 1
-    for told in ("  reason   ", "  request  req-"):
-        assert told in text
+    request_id = error["details"][0]["metadata"]["request_id"]
+    assert error["message"].endswith(request_id)
+    for shown in (text, penstock("get", failed).stdout):
+        assert shown.count(error["message"]) == 1
+        assert shown.count(request_id) == 1
+    assert "  reason   AGENT_FAILED" in text
 
 
 def test_the_way_of_a_run_is_one_json_object_for_programs(penstock: Run, finished: str) -> None:
@@ -98,6 +103,17 @@ def test_the_way_of_a_run_is_one_json_object_for_programs(penstock: Run, finishe
     assert way["run"] == json.loads(penstock("get", finished, "--json").stdout)
     log = penstock("attach", finished, "--json").stdout.splitlines()
     assert way["events"] == [json.loads(event) for event in log]
+
+
+def test_runs_of_no_session_leave_a_narrow_screens_room_to_their_figures(penstock: Run) -> None:
+    """No column stands empty."""
+    run_id = penstock("run", "3", "--agent", "count", "--detach").stdout.strip()
+    penstock("attach", run_id)
+    listed = penstock("runs", "--limit", "1", COLUMNS="80").stdout.splitlines()
+    assert listed[0].split() == ["RUN", "STATE", "CREATED", "TOOK", "EVENTS"]
+    assert max(map(len, listed)) <= 80
+    assert listed[1].split()[0] == run_id
+    assert listed[1].split()[-1] == "7"
 
 
 def test_runs_on_a_narrow_screen_keep_whole_ids_and_sessions(penstock: Run) -> None:

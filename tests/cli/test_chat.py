@@ -53,10 +53,14 @@ def test_a_script_is_told_of_a_failed_answer_and_stopped_by_a_failed_call(told: 
 
 
 def test_an_agent_that_is_not_there_is_told_before_the_first_word(told: Run) -> None:
-    """With those that are."""
+    """As `run` tells it, with the one that was meant."""
     result = told("chat", "--agent", "ecko", stdin="one\n")
-    assert result.exit_code == 2
-    assert "echo" in result.stderr
+    run = told("run", "one", "--agent", "ecko")
+    assert result.exit_code == run.exit_code == 3
+    assert result.stderr.splitlines()[:2] == run.stderr.splitlines()[:2]
+    assert "there is no agent 'ecko'; did you mean 'echo'?" in result.stderr
+    assert "`penstock agents" in result.stderr
+    assert "talking with" not in result.stderr
     assert "waits" in told("chat", stdin="one\n").stderr
 
 
@@ -77,6 +81,15 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat(on_terminal: OnTerminal, told: 
     assert "go on with penstock chat --agent waits --session stop-and-go" in " ".join(chat.screen.text.split())
     runs = told("runs", "--session", "stop-and-go", "--json").stdout.splitlines()
     assert [json.loads(run)["state"] for run in runs] == ["RUN_STATE_SUCCEEDED", "RUN_STATE_CANCELLED"]
+
+
+def test_ctrl_d_right_after_ctrl_c_leaves_and_says_how_to_go_on(on_terminal: OnTerminal) -> None:
+    """However close together the two keys come."""
+    chat = on_terminal("chat", "--agent", "echo", "--session", "in-haste")
+    chat.expect("> ")
+    chat.type("abc\x03\x04")
+    assert chat.finish() == 0
+    assert "go on with penstock chat --agent echo --session in-haste" in " ".join(chat.screen.text.split())
 
 
 def test_ctrl_c_at_the_prompt_drops_the_line_and_arrow_up_brings_back_what_was_said(on_terminal: OnTerminal) -> None:

@@ -5,6 +5,7 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.cli.live_work import LiveWork
 from penstock.cli.plain_view import PlainView
 from penstock.cli.terminal import line, printable
 from penstock.client import Run, RunEvent, Transcript
@@ -71,6 +72,34 @@ def test_a_failed_steps_sentence_is_left_to_the_runs_error_if_it_is_the_same(
         RunEvent(run_finished=RunFinished(error=Status(message=ends_with))),
     )
     assert capsys.readouterr().err.count("step main: it broke") == times
+
+
+def test_a_cause_that_comes_again_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the attempt that was lost by it; another cause is told too, and the last is left to the run's own error."""
+    causes = ["it broke", "it broke", "out of time", "it broke"]
+    events: list[RunEvent] = []
+    for attempt, cause in enumerate(causes, 1):
+        events.append(RunEvent(attempt=attempt, step_finished=StepFinished(error=Status(message=cause))))
+        if attempt < len(causes):
+            events.append(RunEvent(attempt=attempt, rewind=Rewind(cause=Status(message=cause))))
+    shown(*events, RunEvent(run_finished=RunFinished(error=Status(message="it broke"))))
+    said = capsys.readouterr().err.splitlines()
+    assert [line.removesuffix("; what it said is printed anew") for line in said] == [
+        "↺ attempt 1 of step main was lost (it broke)",
+        "↺ attempt 2 of step main was lost (for the same reason)",
+        "↺ attempt 3 of step main was lost (out of time)",
+    ]
+
+
+def test_the_live_view_tells_a_cause_that_comes_again_once() -> None:
+    """Each lost attempt has its line all the same."""
+    work = LiveWork()
+    rewinds = [RunEvent(step_id="main", attempt=n, rewind=Rewind(cause=Status(message="it broke"))) for n in (1, 2)]
+    lines = [told.text for event in rewinds if (told := work.take(event))]
+    assert lines == [
+        "attempt 1 of step main was lost (it broke)",
+        "attempt 2 of step main was lost (for the same reason)",
+    ]
 
 
 @given(st.text())

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
+import traceback
 from asyncio.subprocess import PIPE
 
 import pytest
@@ -68,6 +69,13 @@ async def test_errors_come_as_they_are_out_of_a_running_loop(address: str) -> No
         penstock.client.run("x", agent="coumt", address=address)
     with pytest.raises(ValueError, match="host:port"):
         penstock.client.run("x", address="nowhere")
+
+
+def test_where_nobody_answers_the_error_stands_alone() -> None:
+    """Not below one that was only looked at to tell a script from a notebook."""
+    with pytest.raises(errors.Unavailable, match="nothing answers") as raised:
+        penstock.client.run("x", agent="count", address="127.0.0.1:1")
+    assert "During handling" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize("program", [SCRIPT, NOTEBOOK], ids=["script", "notebook"])

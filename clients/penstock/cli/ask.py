@@ -2,27 +2,32 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import typer
 
+from penstock.cli.away import telling_who_is_away
 from penstock.cli.exits import Exit
 from penstock.cli.failure import explain
+from penstock.cli.patience import PATIENCE, SHORT_PATIENCE
 from penstock.client import Client, PenstockError
-
-PATIENCE: Final = 60.0
 
 Answer = TypeVar("Answer")
 
 
-def ask(address: str, work: Callable[[Client], Awaitable[Answer]], runner: asyncio.Runner | None = None) -> Answer:
+def ask(
+    address: str,
+    work: Callable[[Client], Awaitable[Answer]],
+    runner: asyncio.Runner | None = None,
+    patience: float = SHORT_PATIENCE,
+) -> Answer:
     """Does a command's work with a client, and returns what it gives; a call that fails ends the command.
 
     A command that asks more than once does so with one runner: gRPC stays with the first event loop that it has seen.
     """
 
     async def with_client() -> Answer:
-        async with client_at(address) as client:
+        async with client_at(address, patience) as client, telling_who_is_away(client):
             return await work(client)
 
     try:

@@ -1,6 +1,7 @@
 """A conversation with an agent: each line that is typed is a run of one session."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from typing import Final
@@ -12,6 +13,7 @@ from penstock.cli.ask import ask
 from penstock.cli.exits import Exit
 from penstock.cli.failure import at
 from penstock.cli.follow import Follower, OnReconnect
+from penstock.cli.patience import PATIENCE
 from penstock.cli.prompt import Prompt
 from penstock.cli.run_text import content_text
 from penstock.cli.session_name import new_session_id
@@ -47,15 +49,23 @@ class Conversation:
     def hold(self, session: str, messages: list[SessionMessage]) -> Exit:
         """Talks until the end of the input; from a script, a call that fails ends it, and a failed run is told by 1."""
         self._begin(session, messages)
+        if not self._prompt.interactive:
+            return self._hold_script()
+        try:
+            for text in self._turns():
+                self._answer(text)
+        except KeyboardInterrupt:  # where no line and no answer was going on, as when Ctrl-D comes right after it
+            print(file=sys.stderr)
+        note(f"go on with\n  penstock chat --agent {self._agent} --session {self._session}{at(self._address)}")
+        return Exit.OK
+
+    def _hold_script(self) -> Exit:
         worst = Exit.OK
         for text in self._turns():
             ended = self._answer(text)
-            if not self._prompt.interactive:
-                if ended == Exit.CALL_FAILED:
-                    return ended
-                worst = max(worst, ended)
-        if self._prompt.interactive:
-            note(f"go on with\n  penstock chat --agent {self._agent} --session {self._session}{at(self._address)}")
+            if ended == Exit.CALL_FAILED:
+                return ended
+            worst = max(worst, ended)
         return worst
 
     def _begin(self, session: str, messages: list[SessionMessage]) -> None:
@@ -89,7 +99,7 @@ class Conversation:
 
     def _tell_history(self) -> None:
         with suppress(typer.Exit):  # a call that failed was explained, and the chat goes on
-            messages = ask(self._address, lambda client: _messages(client, self._session), self._runner)
+            messages = ask(self._address, lambda client: _messages(client, self._session), self._runner, PATIENCE)
             note("\n".join(messages_lines(messages)).strip() or "nothing yet")
 
     def _answer(self, text: str) -> Exit:
@@ -112,7 +122,7 @@ def open_conversation(
         name = await agent_of(client, agent)
         return name, await _messages(client, session)
 
-    return ask(address, look, runner)
+    return ask(address, look, runner, PATIENCE)
 
 
 async def _messages(client: Client, session: str) -> list[SessionMessage]:

@@ -3,6 +3,8 @@
 import sys
 from shlex import quote
 
+from penstock.cli.patience import SHORT_PATIENCE
+from penstock.cli.run_text import request_of
 from penstock.cli.table import screen_width, wrapped
 from penstock.cli.terminal import line, styled
 from penstock.client import Cursor
@@ -38,7 +40,7 @@ def _print(error: PenstockError, advice: str) -> None:
     width = screen_width() if sys.stderr.isatty() else None
     mark, _, message = wrapped(f"error: {line(error.message, None) or 'no reason was given'}", width).partition(" ")
     print(styled(mark, "31", sys.stderr), message, file=sys.stderr)
-    facts = [("reason", error.reason), ("request", error.metadata.get("request_id", "")), ("try", advice)]
+    facts = [("reason", error.reason), ("request", request_of(error)), ("try", advice)]
     for name, said in facts:
         if said:
             print(wrapped(f"{name:<8} {line(said, None)}", width, "  "), file=sys.stderr)
@@ -54,7 +56,10 @@ def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
                 "start a mesh with `penstockd` (in a checkout: `make up`), or say where one is with --address HOST:PORT"
             )
         case errors.Unavailable():
-            return f"again in {error.retry_after or 1:g} s; `penstock status{at(address)}` tells which layer is away"
+            away = f"`penstock status{at(address)}` tells which layer is away"
+            # Up to then it was asked again and again, and in vain.
+            later = error.retry_after or 0
+            return f"again in {later:g} s; {away}" if later > SHORT_PATIENCE else away
         case errors.OverLimit():
             return f"again in {error.retry_after or 1:g} s"
         case errors.DataLoss():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from penstock.cli.amounts import count, for_people, seconds_between
+from penstock.cli.causes import Causes
 from penstock.cli.event_text import outcome_name, result_text, told
 from penstock.cli.terminal import line
 from penstock.client import RunEvent
@@ -41,6 +42,7 @@ class LiveWork:
     attempts: dict[str, Doing] = field(default_factory=dict)
     calls: dict[tuple[str, str], Doing] = field(default_factory=dict)
     failure: str = ""
+    causes: Causes = field(default_factory=Causes)
 
     def take(self, event: RunEvent) -> Told | None:
         """Takes in the next event, and returns the line that it leaves behind."""
@@ -60,8 +62,7 @@ class LiveWork:
             case "tool_result":
                 return self._result(event)
             case "rewind":
-                cause = line(event.rewind.cause.message)
-                why = f" ({cause})" if cause else ""
+                why = self.causes.in_brackets(event.rewind.cause.message)
                 self._drop(event.step_id)
                 self.failure = ""
                 return Told(*LOST, f"attempt {event.attempt} of step {line(event.step_id)} was lost{why}")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 from penstock.cli.answer import Answer
+from penstock.cli.causes import Causes
 from penstock.cli.event_text import result_text, told
 from penstock.cli.terminal import line, note, printable, styled
 from penstock.client import Run, RunEvent, RunState, Transcript
@@ -22,6 +23,7 @@ class PlainView:
         self._tools: dict[str, str] = {}
         self._kept = ""
         self._failure: tuple[str, str] | None = None
+        self._causes = Causes()
         self._out_open = False
         self._err_open = False
 
@@ -60,11 +62,13 @@ class PlainView:
         self._close_out()
 
     def _say_failure(self, after: RunEvent | None) -> None:
-        # A run that fails ends with its step's error, in the very next event: its sentence is told there, once.
+        # Mostly the very next event tells it too, as the run's own error or as why the attempt was lost.
         if self._failure is not None:
             (step_id, why), self._failure = self._failure, None
+            if after is not None and after.step_id == step_id and after.rewind.cause.message == why:
+                return
             if after is None or after.run_finished.error.message != why:
-                self._note(f"✗ step {step_id}: {line(why, None)}")
+                self._note(f"✗ step {step_id}: {self._causes.tell(why, None)}")
             elif self._answer.many_steps:
                 self._note(f"✗ step {step_id}")
 
@@ -79,7 +83,7 @@ class PlainView:
             self._write_out(shown.text)
 
     def _anew(self, anew: Anew) -> None:
-        why = f" ({line(anew.cause)})" if anew.cause else ""
+        why = self._causes.in_brackets(anew.cause)
         self._note(f"↺ attempt {anew.attempt} of step {anew.step_id} was lost{why}; what it said is printed anew")
         if self._answer.has(anew):
             self._close_out()

@@ -113,9 +113,10 @@ def run(
         from penstock.cli.ask import ask
         from penstock.cli.failure import attach_command
         from penstock.cli.json_line import print_json
+        from penstock.cli.patience import PATIENCE
         from penstock.cli.terminal import note
 
-        left = ask(address, leave)
+        left = ask(address, leave, patience=PATIENCE)
         if as_json:
             print_json(left)
         else:

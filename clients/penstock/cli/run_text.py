@@ -10,6 +10,7 @@ from penstock.cli.table import columns_of, screen_width, table, wrapped
 from penstock.cli.terminal import line, printable
 from penstock.client import Run, RunState
 from penstock.v1.run_pb2 import Content, Usage
+from penstock.wire.errors import PenstockError
 from penstock.wire.status import from_status
 
 
@@ -19,26 +20,29 @@ def state_name(state: RunState) -> str:
 
 
 def runs_table(runs: Sequence[Run]) -> str:
-    """Lays out runs, one a line; a narrow screen gets a shorter time and no numbers, and the ids stay whole."""
+    """Lays out runs, one a line; a narrow screen gets a shorter time and then no numbers, and the ids stay whole."""
     width = screen_width()
-    laid_out = _runs_table(runs, narrow=False)
-    if width is None or max(map(columns_of, laid_out.splitlines())) <= width:
-        return laid_out
-    return _runs_table(runs, width, narrow=True)
+    for short_time, figures in ((False, True), (True, True)):
+        laid_out = _runs_table(runs, short_time=short_time, figures=figures)
+        if width is None or max(map(columns_of, laid_out.splitlines())) <= width:
+            return laid_out
+    return _runs_table(runs, width, short_time=True, figures=False)
 
 
-def _runs_table(runs: Sequence[Run], width: int | None = None, *, narrow: bool) -> str:
+def _runs_table(runs: Sequence[Run], width: int | None = None, *, short_time: bool, figures: bool) -> str:
     columns = {
         "RUN": [run.run_id for run in runs],
         "STATE": [state_name(run.state) for run in runs],
         # The year and the zone go, and the seconds.
-        "CREATED": [local_time(run.create_time)[slice(5, 16) if narrow else slice(None)] for run in runs],
+        "CREATED": [local_time(run.create_time)[slice(5, 16) if short_time else slice(None)] for run in runs],
         "TOOK": [took(run) for run in runs],
         "EVENTS": [f"{run.last_sequence:,}" for run in runs],
         "SESSION": [line(run.session_id) for run in runs],
     }
-    if narrow:
+    if not figures:
         del columns["TOOK"], columns["EVENTS"]
+    if not any(columns["SESSION"]):
+        del columns["SESSION"]
     return table(tuple(columns), list(zip(*columns.values(), strict=True)), width)
 
 
@@ -48,6 +52,7 @@ def run_text(run: Run) -> str:
     facts = [
         ("run", run.run_id),
         ("state", state_name(run.state)),
+        ("trace", line(run.trace_id)),
         ("workflow", run.workflow),
         ("steps", steps),
         ("session", run.session_id),
@@ -61,11 +66,17 @@ def run_text(run: Run) -> str:
         error = from_status(run.error)
         facts += [
             ("error", f"{line(error.message, None)} ({error.reason})"),
-            ("request", line(error.metadata.get("request_id", ""))),
+            ("request", line(request_of(error))),
         ]
     width = screen_width()
     sheet = "\n".join(wrapped(f"{name:<9}{value}", width) for name, value in facts if value)
     return f"{sheet}\n\n{_answer(run)}" if run.output else sheet
+
+
+def request_of(error: PenstockError) -> str:
+    """Returns the request that finds an error's cause in the servers' logs; empty where its message names it."""
+    request_id = error.metadata.get("request_id", "")
+    return "" if request_id in error.message else request_id
 
 
 def _answer(run: Run) -> str:

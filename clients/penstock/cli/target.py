@@ -2,16 +2,20 @@
 
 import typer
 
-from penstock.client import Client
+from penstock.client import Client, errors
 
 
 async def agent_of(client: Client, name: str | None) -> str:
-    """Returns the agent's name if the mesh has it, or without one that of the only agent; else the usage is wrong."""
+    """Returns the agent's name, or without one that of the only agent, for want of which the usage is wrong.
+
+    Raises:
+        NotFound: the mesh has no agent of that name; says which are like it.
+    """
     names = [agent.name for agent in await client.list_agents()]
     if name is None:
         return _only(names)
     if name not in names:
-        raise typer.BadParameter(f"no agent is named {name!r}; there are: {', '.join(names)}", param_hint="--agent")
+        raise errors.NotFound.named("agent", name, names)
     return name
 
 

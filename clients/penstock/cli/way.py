@@ -20,7 +20,7 @@ penstock way RUN_ID --json | jq '.events[] | select(.tool_call)'
 
 
 def way(run_id: RunId, as_json: AsJson = False, address: Address = DEFAULT_ADDRESS) -> None:
-    """Show the way a run went: layers, steps, tool calls, events and durations, from its log."""
+    """Show the way a run went: its steps, tool calls, events and durations, and the layers as they are now."""
     from penstock.cli.ask import ask
     from penstock.cli.json_line import print_json_object
     from penstock.cli.run_way import read_way

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from penstock.cli.amounts import count, for_people, local_time, of_duration, seconds_between
 from penstock.cli.mesh_text import layers_text
-from penstock.cli.run_text import state_name, usage_text
+from penstock.cli.run_text import request_of, state_name, usage_text
 from penstock.cli.run_way import RunWay
 from penstock.cli.table import screen_width, table, wrapped
 from penstock.cli.terminal import line
@@ -18,7 +18,7 @@ INDENT = "  "
 
 
 def way_text(way: RunWay, status: GetStatusResponse) -> str:
-    """Writes the way a run went: layers, steps, tool calls, events and durations."""
+    """Writes the way a run went: steps, tool calls, events and durations, and the layers as they are now."""
     return "\n".join([_head(way), *_layers(status), *_steps(way), *_calls(way), *_events(way)])
 
 
@@ -36,13 +36,13 @@ def _head(way: RunWay) -> str:
     lines = [text, wrapped(", ".join(about), width, INDENT)]
     if run.HasField("error"):
         error = from_status(run.error)
-        facts = [("error", error.message), ("reason", error.reason), ("request", error.metadata.get("request_id", ""))]
+        facts = [("error", error.message), ("reason", error.reason), ("request", request_of(error))]
         lines += [wrapped(f"{name:<8} {line(said, None)}", width, INDENT) for name, said in facts if said]
     return "\n".join(lines)
 
 
 def _layers(status: GetStatusResponse) -> Iterator[str]:
-    yield "\nLayers, in the order a call passes them"
+    yield "\nLayers now, in the order a call passes them"
     yield layers_text(status.layers, INDENT)
 
 

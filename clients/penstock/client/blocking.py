@@ -41,11 +41,16 @@ def run(
         async with Client(address) as client:
             return await client.execute_run(task, wait=wait, **options)
 
+    # Not in the `except` itself: each error of the call would be told as one that came while handling another.
+    return _beside(once) if _has_running_loop() else asyncio.run(once())
+
+
+def _has_running_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(once())
-    return _beside(once)
+        return False
+    return True
 
 
 def _beside(work: Work) -> Run:
