@@ -82,7 +82,7 @@ wheel: setup ## Build the wheel and try it in a clean environment
 	UV=$(UV) scripts/try_wheel.sh
 
 .PHONY: bench
-bench: setup ## Measure what it costs, beside bare gRPC and FastAPI, in 4 minutes (BENCH=--quick: 30 s)
+bench: setup ## Measure what it costs, beside bare gRPC and FastAPI, in under 5 minutes (BENCH=--quick: 1 minute)
 	@$(UV) sync --quiet --frozen --inexact --group bench
 	@$(BIN)/python -m benchmarks $(BENCH)
 
