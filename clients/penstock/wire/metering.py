@@ -7,6 +7,7 @@ _DURATION.record(12.5, {"penstock.run.state": "succeeded"})
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -61,7 +62,7 @@ def _remember(api: Any, provider: Any) -> metrics.Meter | None:
 _Made = TypeVar("_Made")
 
 
-class _Instrument(Generic[_Made]):
+class _Instrument(ABC, Generic[_Made]):
     """Makes the API's own instrument when there is first something to record, and anew for another provider."""
 
     def __init__(self, name: str, unit: str, description: str) -> None:
@@ -80,8 +81,8 @@ class _Instrument(Generic[_Made]):
             self._bound = (current, made)
         return made
 
-    def _make(self, meter: metrics.Meter) -> _Made:
-        raise NotImplementedError
+    @abstractmethod
+    def _make(self, meter: metrics.Meter) -> _Made: ...
 
 
 class Histogram(_Instrument["metrics.Histogram"]):
