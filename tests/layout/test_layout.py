@@ -58,3 +58,10 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     from importlib.metadata import version
 
     assert f'version = "{version("penstock")}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_no_code_relies_on_how_except_star_raises() -> None:
+    """What is raised in one comes out in a group before Python 3.11.4, and bare from then on."""
+    code = [path for root in ("clients", "servers") for path in (ROOT / root).rglob("*.py")]
+    assert code
+    assert not [path for path in code if "except*" in path.read_text().replace("`except*`", "")]

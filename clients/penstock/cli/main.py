@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli import chat, mesh, run, runs, sessions, trace, way
-from penstock.cli.streams import is_text, prepare_streams
+from penstock.cli.streams import give_up_output, is_text, prepare_streams
 
 EXAMPLES = """Try it:
 
@@ -84,5 +84,6 @@ def main() -> None:
     try:
         app()
     except OSError as error:
+        give_up_output()
         print(f"error: the output can't be written: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)

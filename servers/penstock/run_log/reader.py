@@ -132,8 +132,12 @@ class LogReader:
                         self._hand_out(response)
                 finally:
                     sender.cancel()
-        except* grpc.aio.AioRpcError as errors:
-            raise _first(errors) from None
+        except BaseExceptionGroup as group:
+            # Not `except*`: before Python 3.11.4 it would put what is raised in it into a group again.
+            broken, others = group.split(grpc.aio.AioRpcError)
+            if broken is None or others is not None:
+                raise
+            raise _first(broken) from None
         finally:
             call.cancel()
 
