@@ -29,7 +29,7 @@ def watched() -> Iterator[None]:
     try:
         yield
     finally:
-        watch.ended.set()
+        watch.end()
         thread.join()
 
 
@@ -45,16 +45,22 @@ class _Watch:
     def __init__(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         self._loop = loop
         self._thread_id = thread_id
-        self.ended = threading.Event()
+        self._ended = threading.Event()
+        self._answered = threading.Event()
+
+    def end(self) -> None:
+        """Ends it at once, also while it waits for an answer, which the loop that ends it can't give any more."""
+        self._ended.set()
+        self._answered.set()
 
     def run(self) -> None:
         """Asks the loop for a sign of life again and again; tells once for each time that none comes."""
-        while not self.ended.wait(LOOK):
-            answered, asked_at = threading.Event(), time.monotonic()
-            try:
-                self._loop.call_soon_threadsafe(answered.set)
-            except RuntimeError:  # the loop is closed
+        while not self._ended.wait(LOOK):
+            asked_at = time.monotonic()
+            self._answered = answered = threading.Event()
+            if self._ended.is_set():
                 return
+            self._loop.call_soon_threadsafe(answered.set)
             if answered.wait(BLOCKED):
                 continue
             _LOGGER.warning(
@@ -62,6 +68,5 @@ class _Watch:
                 "long belongs into `await asyncio.to_thread(…)`",
                 place_of(sys._current_frames().get(self._thread_id)),
             )
-            while not self.ended.is_set() and not answered.wait(LOOK):
-                pass
+            answered.wait()
             _LOGGER.warning("the event loop was blocked for %.1f s", time.monotonic() - asked_at)
