@@ -84,10 +84,16 @@ class SubscribeRequest(_message.Message):
     def __init__(self, tenant: _Optional[str] = ..., topic: _Optional[str] = ..., group: _Optional[str] = ..., member: _Optional[str] = ..., from_position: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., visibility_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SubscribeResponse(_message.Message):
-    __slots__ = ("events",)
+    __slots__ = ("events", "group", "next_position", "skipped_events")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    NEXT_POSITION_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[DeliveredEvent]
-    def __init__(self, events: _Optional[_Iterable[_Union[DeliveredEvent, _Mapping]]] = ...) -> None: ...
+    group: str
+    next_position: int
+    skipped_events: int
+    def __init__(self, events: _Optional[_Iterable[_Union[DeliveredEvent, _Mapping]]] = ..., group: _Optional[str] = ..., next_position: _Optional[int] = ..., skipped_events: _Optional[int] = ...) -> None: ...
 
 class AcknowledgeRequest(_message.Message):
     __slots__ = ("tenant", "topic", "group", "positions", "failed")

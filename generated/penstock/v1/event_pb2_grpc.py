@@ -27,6 +27,11 @@ if _version_not_supported:
 
 class EventServiceStub(object):
     """Keeps topics: events delivered at least once to each consumer group.
+
+    A topic is made by its first publish or subscribe. It keeps events for a time and up to a number, both configured;
+    what is dropped is told to groups that had not got it. Topics whose name begins with `reply.` are reply addresses:
+    only a subscriber makes one, it goes soon after the last one has, and publishing to one that is not there gets
+    NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -54,6 +59,11 @@ class EventServiceStub(object):
 
 class EventServiceServicer(object):
     """Keeps topics: events delivered at least once to each consumer group.
+
+    A topic is made by its first publish or subscribe. It keeps events for a time and up to a number, both configured;
+    what is dropped is told to groups that had not got it. Topics whose name begins with `reply.` are reply addresses:
+    only a subscriber makes one, it goes soon after the last one has, and publishing to one that is not there gets
+    NOT_FOUND.
     """
 
     def Publish(self, request, context):
@@ -64,7 +74,7 @@ class EventServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """Streams a topic's events to one member of a consumer group.
+        """Streams a topic's events to one member of a consumer group, from the first message on, which has no events.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,6 +115,11 @@ def add_EventServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class EventService(object):
     """Keeps topics: events delivered at least once to each consumer group.
+
+    A topic is made by its first publish or subscribe. It keeps events for a time and up to a number, both configured;
+    what is dropped is told to groups that had not got it. Topics whose name begins with `reply.` are reply addresses:
+    only a subscriber makes one, it goes soon after the last one has, and publishing to one that is not there gets
+    NOT_FOUND.
     """
 
     @staticmethod

@@ -74,7 +74,13 @@ _EventServiceAcknowledgeType = typing_extensions.TypeVar(
 )
 
 class EventServiceStub(typing.Generic[_EventServicePublishType, _EventServiceSubscribeType, _EventServiceAcknowledgeType]):
-    """Keeps topics: events delivered at least once to each consumer group."""
+    """Keeps topics: events delivered at least once to each consumer group.
+
+    A topic is made by its first publish or subscribe. It keeps events for a time and up to a number, both configured;
+    what is dropped is told to groups that had not got it. Topics whose name begins with `reply.` are reply addresses:
+    only a subscriber makes one, it goes soon after the last one has, and publishing to one that is not there gets
+    NOT_FOUND.
+    """
 
     @typing.overload
     def __init__(self: EventServiceStub[
@@ -112,7 +118,7 @@ class EventServiceStub(typing.Generic[_EventServicePublishType, _EventServiceSub
     """Publishes events to a topic, all or none. Events whose id the topic has already are left out."""
 
     Subscribe: _EventServiceSubscribeType
-    """Streams a topic's events to one member of a consumer group."""
+    """Streams a topic's events to one member of a consumer group, from the first message on, which has no events."""
 
     Acknowledge: _EventServiceAcknowledgeType
     """Says which deliveries are done with, and which failed."""
@@ -133,7 +139,13 @@ EventServiceAsyncStub: typing_extensions.TypeAlias = EventServiceStub[
 ]
 
 class EventServiceServicer(metaclass=abc.ABCMeta):
-    """Keeps topics: events delivered at least once to each consumer group."""
+    """Keeps topics: events delivered at least once to each consumer group.
+
+    A topic is made by its first publish or subscribe. It keeps events for a time and up to a number, both configured;
+    what is dropped is told to groups that had not got it. Topics whose name begins with `reply.` are reply addresses:
+    only a subscriber makes one, it goes soon after the last one has, and publishing to one that is not there gets
+    NOT_FOUND.
+    """
 
     @abc.abstractmethod
     def Publish(
@@ -149,7 +161,7 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.event_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[penstock.v1.event_pb2.SubscribeResponse], collections.abc.AsyncIterator[penstock.v1.event_pb2.SubscribeResponse]]:
-        """Streams a topic's events to one member of a consumer group."""
+        """Streams a topic's events to one member of a consumer group, from the first message on, which has no events."""
 
     @abc.abstractmethod
     def Acknowledge(

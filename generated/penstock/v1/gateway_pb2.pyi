@@ -283,10 +283,14 @@ class SubscribeEventsRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., group: _Optional[str] = ..., from_position: _Optional[int] = ..., max_unacknowledged: _Optional[int] = ..., visibility_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., acknowledged_positions: _Optional[_Iterable[int]] = ..., failed: _Optional[_Iterable[_Union[_event_pb2.FailedDelivery, _Mapping]]] = ...) -> None: ...
 
 class SubscribeEventsResponse(_message.Message):
-    __slots__ = ("events",)
+    __slots__ = ("events", "next_position", "skipped_events")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_POSITION_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_event_pb2.DeliveredEvent]
-    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.DeliveredEvent, _Mapping]]] = ...) -> None: ...
+    next_position: int
+    skipped_events: int
+    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.DeliveredEvent, _Mapping]]] = ..., next_position: _Optional[int] = ..., skipped_events: _Optional[int] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

@@ -185,7 +185,8 @@ class GatewayServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SignalRun(self, request, context):
-        """Hands an approval or input to a waiting run.
+        """Hands an approval or input to a run, whose steps wait for it or will; it is durable when this answers. What no step
+        waits for changes nothing. A run that takes too few in gets RESOURCE_EXHAUSTED, reason SIGNALS_PENDING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,7 +244,8 @@ class GatewayServiceServicer(object):
 
     def SubscribeEvents(self, request_iterator, context):
         """Streams a topic's events to one member of a consumer group. The first message joins the group, later ones say
-        which deliveries are done with.
+        which deliveries are done with. The answer's first message has no events: it says that the group has been joined.
+        A caller who sends no more gets no more: the stream ends when its last answers are taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

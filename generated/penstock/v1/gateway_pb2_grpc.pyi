@@ -473,7 +473,9 @@ class GatewayServiceStub(typing.Generic[_GatewayServiceCreateRunType, _GatewaySe
     """Asks for a run's end. The wish is durable when this answers; the run ends soon after."""
 
     SignalRun: _GatewayServiceSignalRunType
-    """Hands an approval or input to a waiting run."""
+    """Hands an approval or input to a run, whose steps wait for it or will; it is durable when this answers. What no step
+    waits for changes nothing. A run that takes too few in gets RESOURCE_EXHAUSTED, reason SIGNALS_PENDING.
+    """
 
     GetSession: _GatewayServiceGetSessionType
     """Returns a conversation as it stands, without its messages."""
@@ -500,7 +502,8 @@ class GatewayServiceStub(typing.Generic[_GatewayServiceCreateRunType, _GatewaySe
 
     SubscribeEvents: _GatewayServiceSubscribeEventsType
     """Streams a topic's events to one member of a consumer group. The first message joins the group, later ones say
-    which deliveries are done with.
+    which deliveries are done with. The answer's first message has no events: it says that the group has been joined.
+    A caller who sends no more gets no more: the stream ends when its last answers are taken.
     """
 
     GetStatus: _GatewayServiceGetStatusType
@@ -649,7 +652,9 @@ class GatewayServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.gateway_pb2.SignalRunRequest,
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.gateway_pb2.SignalRunResponse, collections.abc.Awaitable[penstock.v1.gateway_pb2.SignalRunResponse]]:
-        """Hands an approval or input to a waiting run."""
+        """Hands an approval or input to a run, whose steps wait for it or will; it is durable when this answers. What no step
+        waits for changes nothing. A run that takes too few in gets RESOURCE_EXHAUSTED, reason SIGNALS_PENDING.
+        """
 
     @abc.abstractmethod
     def GetSession(
@@ -716,7 +721,8 @@ class GatewayServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[penstock.v1.gateway_pb2.SubscribeEventsResponse], collections.abc.AsyncIterator[penstock.v1.gateway_pb2.SubscribeEventsResponse]]:
         """Streams a topic's events to one member of a consumer group. The first message joins the group, later ones say
-        which deliveries are done with.
+        which deliveries are done with. The answer's first message has no events: it says that the group has been joined.
+        A caller who sends no more gets no more: the stream ends when its last answers are taken.
         """
 
     @abc.abstractmethod

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class LimitServiceStub(object):
     """Keeps counters that all replicas share: rates and budgets. Being over a limit is an answer, not an error, so that
-    "no" and "could not decide" never look alike.
+    "no" and "could not decide" never look alike. All times are the store's; how much is allowed, each call says, so that
+    a change of configuration takes effect at once.
     """
 
     def __init__(self, channel):
@@ -60,11 +61,13 @@ class LimitServiceStub(object):
 
 class LimitServiceServicer(object):
     """Keeps counters that all replicas share: rates and budgets. Being over a limit is an answer, not an error, so that
-    "no" and "could not decide" never look alike.
+    "no" and "could not decide" never look alike. All times are the store's; how much is allowed, each call says, so that
+    a change of configuration takes effect at once.
     """
 
     def Take(self, request, context):
-        """Takes tokens from rate limits (token buckets), from all of them or from none.
+        """Takes tokens from rate limits (token buckets), from all of them or from none. Over any time t, a bucket grants at most
+        burst + rate * t. After a lost answer the tokens may be gone: a repeat takes anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +127,8 @@ def add_LimitServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LimitService(object):
     """Keeps counters that all replicas share: rates and budgets. Being over a limit is an answer, not an error, so that
-    "no" and "could not decide" never look alike.
+    "no" and "could not decide" never look alike. All times are the store's; how much is allowed, each call says, so that
+    a change of configuration takes effect at once.
     """
 
     @staticmethod

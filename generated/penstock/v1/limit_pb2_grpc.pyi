@@ -91,7 +91,8 @@ _LimitServiceReleaseType = typing_extensions.TypeVar(
 
 class LimitServiceStub(typing.Generic[_LimitServiceTakeType, _LimitServiceReserveType, _LimitServiceSettleType, _LimitServiceReleaseType]):
     """Keeps counters that all replicas share: rates and budgets. Being over a limit is an answer, not an error, so that
-    "no" and "could not decide" never look alike.
+    "no" and "could not decide" never look alike. All times are the store's; how much is allowed, each call says, so that
+    a change of configuration takes effect at once.
     """
 
     @typing.overload
@@ -135,7 +136,9 @@ class LimitServiceStub(typing.Generic[_LimitServiceTakeType, _LimitServiceReserv
     ], channel: grpc.aio.Channel) -> None: ...
 
     Take: _LimitServiceTakeType
-    """Takes tokens from rate limits (token buckets), from all of them or from none."""
+    """Takes tokens from rate limits (token buckets), from all of them or from none. Over any time t, a bucket grants at most
+    burst + rate * t. After a lost answer the tokens may be gone: a repeat takes anew.
+    """
 
     Reserve: _LimitServiceReserveType
     """Sets part of a budget aside before its real size is known."""
@@ -167,7 +170,8 @@ LimitServiceAsyncStub: typing_extensions.TypeAlias = LimitServiceStub[
 
 class LimitServiceServicer(metaclass=abc.ABCMeta):
     """Keeps counters that all replicas share: rates and budgets. Being over a limit is an answer, not an error, so that
-    "no" and "could not decide" never look alike.
+    "no" and "could not decide" never look alike. All times are the store's; how much is allowed, each call says, so that
+    a change of configuration takes effect at once.
     """
 
     @abc.abstractmethod
@@ -176,7 +180,9 @@ class LimitServiceServicer(metaclass=abc.ABCMeta):
         request: penstock.v1.limit_pb2.TakeRequest,
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.limit_pb2.TakeResponse, collections.abc.Awaitable[penstock.v1.limit_pb2.TakeResponse]]:
-        """Takes tokens from rate limits (token buckets), from all of them or from none."""
+        """Takes tokens from rate limits (token buckets), from all of them or from none. Over any time t, a bucket grants at most
+        burst + rate * t. After a lost answer the tokens may be gone: a repeat takes anew.
+        """
 
     @abc.abstractmethod
     def Reserve(

@@ -73,8 +73,10 @@ class OwnershipServiceServicer(object):
 
     def SendSignal(self, request, context):
         """Makes a signal durable; the owner hears it on its tail, in order, at least once, until it takes it in. A cancel of
-        a QUEUED run ends it at once: the store writes its only event. A run whose owner was lost keeps the signal for its
-        next owner.
+        a QUEUED run ends it at once: the store writes its only event. A run that has no owner, because it is QUEUED or
+        because its owner was lost, keeps the signal for its next owner; one that nothing waits for stays until the run ends.
+        At most 1,000 signals of a run wait to be taken in, with 512 KiB together: then RESOURCE_EXHAUSTED, reason
+        SIGNALS_PENDING, but for the first cancel.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -118,8 +118,10 @@ class OwnershipServiceStub(typing.Generic[_OwnershipServiceClaimRunsType, _Owner
 
     SendSignal: _OwnershipServiceSendSignalType
     """Makes a signal durable; the owner hears it on its tail, in order, at least once, until it takes it in. A cancel of
-    a QUEUED run ends it at once: the store writes its only event. A run whose owner was lost keeps the signal for its
-    next owner.
+    a QUEUED run ends it at once: the store writes its only event. A run that has no owner, because it is QUEUED or
+    because its owner was lost, keeps the signal for its next owner; one that nothing waits for stays until the run ends.
+    At most 1,000 signals of a run wait to be taken in, with 512 KiB together: then RESOURCE_EXHAUSTED, reason
+    SIGNALS_PENDING, but for the first cancel.
     """
 
 OwnershipServiceAsyncStub: typing_extensions.TypeAlias = OwnershipServiceStub[
@@ -165,8 +167,10 @@ class OwnershipServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[penstock.v1.ownership_pb2.SendSignalResponse, collections.abc.Awaitable[penstock.v1.ownership_pb2.SendSignalResponse]]:
         """Makes a signal durable; the owner hears it on its tail, in order, at least once, until it takes it in. A cancel of
-        a QUEUED run ends it at once: the store writes its only event. A run whose owner was lost keeps the signal for its
-        next owner.
+        a QUEUED run ends it at once: the store writes its only event. A run that has no owner, because it is QUEUED or
+        because its owner was lost, keeps the signal for its next owner; one that nothing waits for stays until the run ends.
+        At most 1,000 signals of a run wait to be taken in, with 512 KiB together: then RESOURCE_EXHAUSTED, reason
+        SIGNALS_PENDING, but for the first cancel.
         """
 
 def add_OwnershipServiceServicer_to_server(servicer: OwnershipServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

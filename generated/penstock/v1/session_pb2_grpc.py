@@ -27,6 +27,14 @@ if _version_not_supported:
 
 class SessionServiceStub(object):
     """Keeps conversations.
+
+    A session keeps a limited number of messages, by default 100: the oldest are cut, at the boundaries of turns. Messages
+    of one run are a turn, and all between them; a tool's message goes with what stands before it; any other message is a
+    turn by itself. The newest turn is kept whole, however long. Nothing is cut while a run is at work that reads it.
+
+    A session that nobody uses is forgotten after a time, by default 1 hour: it is then as if it had never been. Every
+    call that reads or writes it is a use, and so are the start and the end of its runs; while a run of it is not
+    terminal, it is kept.
     """
 
     def __init__(self, channel):
@@ -64,6 +72,14 @@ class SessionServiceStub(object):
 
 class SessionServiceServicer(object):
     """Keeps conversations.
+
+    A session keeps a limited number of messages, by default 100: the oldest are cut, at the boundaries of turns. Messages
+    of one run are a turn, and all between them; a tool's message goes with what stands before it; any other message is a
+    turn by itself. The newest turn is kept whole, however long. Nothing is cut while a run is at work that reads it.
+
+    A session that nobody uses is forgotten after a time, by default 1 hour: it is then as if it had never been. Every
+    call that reads or writes it is a use, and so are the start and the end of its runs; while a run of it is not
+    terminal, it is kept.
     """
 
     def ReadSession(self, request, context):
@@ -140,6 +156,14 @@ def add_SessionServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class SessionService(object):
     """Keeps conversations.
+
+    A session keeps a limited number of messages, by default 100: the oldest are cut, at the boundaries of turns. Messages
+    of one run are a turn, and all between them; a tool's message goes with what stands before it; any other message is a
+    turn by itself. The newest turn is kept whole, however long. Nothing is cut while a run is at work that reads it.
+
+    A session that nobody uses is forgotten after a time, by default 1 hour: it is then as if it had never been. Every
+    call that reads or writes it is a use, and so are the start and the end of its runs; while a run of it is not
+    terminal, it is kept.
     """
 
     @staticmethod

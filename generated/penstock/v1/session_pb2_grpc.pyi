@@ -106,7 +106,16 @@ _SessionServiceDropSessionType = typing_extensions.TypeVar(
 )
 
 class SessionServiceStub(typing.Generic[_SessionServiceReadSessionType, _SessionServiceUpdateSessionType, _SessionServiceAppendMessagesType, _SessionServiceReadMessagesType, _SessionServiceDropSessionType]):
-    """Keeps conversations."""
+    """Keeps conversations.
+
+    A session keeps a limited number of messages, by default 100: the oldest are cut, at the boundaries of turns. Messages
+    of one run are a turn, and all between them; a tool's message goes with what stands before it; any other message is a
+    turn by itself. The newest turn is kept whole, however long. Nothing is cut while a run is at work that reads it.
+
+    A session that nobody uses is forgotten after a time, by default 1 hour: it is then as if it had never been. Every
+    call that reads or writes it is a use, and so are the start and the end of its runs; while a run of it is not
+    terminal, it is kept.
+    """
 
     @typing.overload
     def __init__(self: SessionServiceStub[
@@ -197,7 +206,16 @@ SessionServiceAsyncStub: typing_extensions.TypeAlias = SessionServiceStub[
 ]
 
 class SessionServiceServicer(metaclass=abc.ABCMeta):
-    """Keeps conversations."""
+    """Keeps conversations.
+
+    A session keeps a limited number of messages, by default 100: the oldest are cut, at the boundaries of turns. Messages
+    of one run are a turn, and all between them; a tool's message goes with what stands before it; any other message is a
+    turn by itself. The newest turn is kept whole, however long. Nothing is cut while a run is at work that reads it.
+
+    A session that nobody uses is forgotten after a time, by default 1 hour: it is then as if it had never been. Every
+    call that reads or writes it is a use, and so are the start and the end of its runs; while a run of it is not
+    terminal, it is kept.
+    """
 
     @abc.abstractmethod
     def ReadSession(
