@@ -33,12 +33,18 @@ up: setup ## Serve on 127.0.0.1:50051 until Ctrl-C
 	@exec $(BIN)/penstockd --config examples/penstock.toml
 
 .PHONY: test
-test: setup ## Run every test
-	$(BIN)/python -m pytest
+test: setup ## Run every test, in several processes, since tests wait more than they compute (WORKERS=3)
+	$(BIN)/python -m pytest --numprocesses=$(or $(WORKERS),3) --dist=loadgroup \
+	  -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 .PHONY: chaos
 chaos: setup ## Kill processes at random for some minutes (SEED=1 KILLS=20)
 	$(BIN)/python -m pytest -s tests/chaos --chaos-seed=$(or $(SEED),1) --chaos-kills=$(or $(KILLS),20)
+	$(BIN)/python -m pytest tests/linearizability tests/state/models --histories=$(or $(KILLS),20) --examples=200
+
+.PHONY: soak
+soak: setup ## Load the state layer for ten minutes over each store, and watch what grows (SEED=1 SECONDS_EACH=600)
+	$(BIN)/python -m pytest -s tests/chaos/soak.py --chaos-seed=$(or $(SEED),1) --soak-seconds=$(or $(SECONDS_EACH),600)
 
 .PHONY: check
 check: lint types floors protos test wheel ## All that must hold before a change lands; this is what CI runs

@@ -1,6 +1,13 @@
 """What holds for all tests."""
 
+import os
 import signal
+
+import pytest
+
+from tests.stores.shared import redis_server, valkey, valkey_cluster
+
+__all__ = ["redis_server", "valkey", "valkey_cluster"]
 
 
 def pytest_configure() -> None:
@@ -10,3 +17,14 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Each of the hundreds of processes that tests start would else compile all that it imports anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets a run of the tests keep to some stores."""
+    parser.addoption(
+        "--stores", default="", help="stores to test, with commas between: sqlite,sqlite-full,valkey,redis,cluster"
+    )
+    parser.addoption("--histories", type=int, default=1, help="how many histories of each kind are looked at")
+    parser.addoption("--examples", type=int, default=20, help="how often each store is compared with its model")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shlex
 import shutil
@@ -16,13 +15,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.docs.page import ROOT, Block
+import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
-_ADDRESS: Final = re.compile(r"127\.0\.0\.1:(5\d{4})")
+from tests.docs.page import ROOT, Block
+from tests.stores.binaries import valkey
+from tests.stores.ports import free_ports
+
+_ADDRESS: Final = re.compile(r"(127\.0\.0\.1:|--port )(5\d{4})")
 _START_SECONDS: Final = 30.0
 _RUN_SECONDS: Final = 30.0
-# Below those that systems give to outgoing connections, one of which would else take a port before its server does.
-_PORTS: Final = range(20_000, 32_000)
+_READY_SECONDS: Final = 5.0
 
 # Where there is no grpcurl, its calls go through buf curl, which speaks the same protocol.
 _GRPCURL: Final = """
@@ -57,8 +61,12 @@ class Reader:
             case ["serve", *anew] if anew in ([], ["anew"]):
                 if anew:
                     self._servers.close()
-                for command in text.replace("\\\n", " ").splitlines():
+                started = [
                     self._servers.enter_context(self._serving(shlex.split(command, comments=True)))
+                    for command in text.replace("\\\n", " ").splitlines()
+                ]
+                for address in started:
+                    _wait_ready(address)
             case ["serve", "at", address]:
                 self._servers.enter_context(self._listening(shlex.split(text, comments=True), address))
             case ["run"]:
@@ -69,10 +77,10 @@ class Reader:
                 assert_said(block, self._said)
 
     def _here(self, text: str) -> str:
-        return _ADDRESS.sub(lambda found: f"127.0.0.1:{self._port(found[1])}", text)
+        return _ADDRESS.sub(lambda found: f"{found[1]}{self._port(found[2])}", text)
 
     @contextmanager
-    def _serving(self, command: list[str]) -> Iterator[None]:
+    def _serving(self, command: list[str]) -> Iterator[str]:
         self._served += 1
         own = command[command.index("--ready-file") + 1] if "--ready-file" in command else f"ready-{self._served}"
         ready, log = self._home / own, self._home / f"log-{self._served}"
@@ -88,8 +96,9 @@ class Reader:
                 assert server.poll() is None, f"{command} ended:\n{log.read_text()}"
                 assert time.monotonic() < give_up, f"{command} did not start:\n{log.read_text()}"
                 time.sleep(0.02)  # another process's file sets no event of ours
-            assert json.loads(ready.read_text())["pid"] == server.pid
-            yield
+            facts = json.loads(ready.read_text())
+            assert facts["pid"] == server.pid
+            yield facts["listen"]
         finally:
             server.send_signal(signal.SIGKILL)
             server.wait()
@@ -130,16 +139,24 @@ class Reader:
 
     def _environment(self) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PENSTOCK_")}
-        path = f"{Path(sys.executable).parent}:{inherited['PATH']}"
+        path = f"{Path(sys.executable).parent}:{inherited['PATH']}:{valkey().parent}"
         return inherited | {"PATH": path, "PENSTOCK_ADDRESS": f"127.0.0.1:{self._port('50051')}"}
 
     def _port(self, written: str) -> int:
-        while written not in self._ports:
-            port = random.choice([port for port in _PORTS if port not in self._ports.values()])
-            with socket.socket() as probe, suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                self._ports[written] = port
+        if written not in self._ports:
+            (self._ports[written],) = free_ports(1)
         return self._ports[written]
+
+
+def _wait_ready(address: str) -> None:
+    """Waits, not for long, until a process and all that it needs is ready, as a reader would who types by hand."""
+    give_up = time.monotonic() + _READY_SECONDS
+    with grpc.insecure_channel(address) as channel:
+        while time.monotonic() < give_up:
+            with suppress(grpc.RpcError):
+                if HealthStub(channel).Check(HealthCheckRequest(), timeout=1).status == HealthCheckResponse.SERVING:
+                    return
+            time.sleep(0.02)  # no event of ours: another process finds its neighbours
 
 
 def _takes_connections(address: str) -> bool:

@@ -43,8 +43,8 @@ AGENTS = {
     name: f"sample_agents:{name}"
     for name in (
         "words", "everything", "looks_around", "long", "too_long", "raises", "exits", "interrupts", "cancels_itself",
-        "yields_wrong", "yields_surrogate", "outputs_nan", "explains", "waits", "stubborn", "streams_for_ever",
-        "floods", "calls", "calls_at_once", "sends_slowly", "calls_with_socket", "keeps_state",
+        "yields_wrong", "yields_surrogate", "outputs_nan", "outputs_deep", "explains", "waits", "stubborn",
+        "streams_for_ever", "floods", "calls", "calls_at_once", "sends_slowly", "calls_with_socket", "keeps_state",
     )
 }  # fmt: skip
 

@@ -17,7 +17,16 @@ FIXED = "the agent failed; the server's log has the details under request id req
 
 @pytest.mark.parametrize(
     "agent",
-    ["raises", "exits", "interrupts", "cancels_itself", "yields_wrong", "yields_surrogate", "outputs_nan"],
+    [
+        "raises",
+        "exits",
+        "interrupts",
+        "cancels_itself",
+        "yields_wrong",
+        "yields_surrogate",
+        "outputs_nan",
+        "outputs_deep",
+    ],
 )
 async def test_whatever_an_agent_does_its_failure_is_an_outcome_with_a_fixed_text(mesh, agent):
     """Exceptions, exit requests and nonsense yields: the call is OK, the step FAILED, and the server lives on."""

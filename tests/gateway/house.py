@@ -28,6 +28,7 @@ from penstock.state.layer import open_state
 from penstock.state.settings import StateSettings
 from penstock.tools.layer import open_tools
 from penstock.tools.settings import ToolsSettings
+from penstock.v1.event_pb2_grpc import EventServiceStub, add_EventServiceServicer_to_server
 from penstock.v1.executor_pb2_grpc import add_ExecutorServiceServicer_to_server
 from penstock.v1.gateway_pb2_grpc import GatewayServiceStub, add_GatewayServiceServicer_to_server
 from penstock.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
@@ -40,6 +41,7 @@ from penstock.wire.in_process import InProcessChannel, InProcessServer
 from tests.gateway.recording import TENANT, Recorder
 
 if TYPE_CHECKING:
+    from penstock.v1.event_pb2_grpc import EventServiceAsyncStub
     from penstock.v1.gateway_pb2_grpc import GatewayServiceAsyncStub
     from penstock.v1.session_pb2_grpc import SessionServiceAsyncStub
 
@@ -49,7 +51,7 @@ QUICK = GatewaySettings(
 )
 IDENTITY = Identity("penstock", "test", "1.2.3", ("reflection",))
 AGENTS = {name: f"tests.gateway.agents:{name}" for name in ("shout", "broken", "endless")}
-STATE_SERVICES = ("StateService", "SessionService", "RunLogService", "OwnershipService")
+STATE_SERVICES = ("StateService", "SessionService", "RunLogService", "OwnershipService", "EventService")
 SERVICE = {
     "state": "RunLogService",
     "tools": "ToolRunnerService",
@@ -67,6 +69,7 @@ class House:
     gateway: GatewayServiceAsyncStub
     recorder: Recorder
     sessions: SessionServiceAsyncStub
+    events: EventServiceAsyncStub
     servers: dict[str, InProcessServer] = field(default_factory=dict)
     health: dict[str, Readiness] = field(default_factory=dict)
 
@@ -109,6 +112,7 @@ class Site:
             add_SessionServiceServicer_to_server(layer.sessions, server)
             add_RunLogServiceServicer_to_server(layer.run_log, server)
             add_OwnershipServiceServicer_to_server(layer.ownership, server)
+            add_EventServiceServicer_to_server(layer.events, server)
 
         await self.serve("state", STATE_SERVICES, register, Check("store", layer.check))
 
@@ -165,6 +169,7 @@ async def open_house(
             gateway=GatewayServiceStub(await site.channel("gateway")),
             recorder=Recorder(RunLogServiceStub(state), OwnershipServiceStub(state)),
             sessions=SessionServiceStub(state),
+            events=EventServiceStub(state),
             servers=site.servers,
             health=site.health,
         )

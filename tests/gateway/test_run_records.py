@@ -14,11 +14,16 @@ from penstock.v1.gateway_pb2 import (
     CreateRunRequest,
     GetRunRequest,
     ListRunsRequest,
-    PublishEventRequest,
     SignalRunRequest,
-    SubscribeEventsRequest,
 )
-from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_QUEUED, RUN_STATE_RUNNING, RUN_STATE_SUCCEEDED
+from penstock.v1.run_pb2 import (
+    RUN_STATE_CANCELLED,
+    RUN_STATE_QUEUED,
+    RUN_STATE_RUNNING,
+    RUN_STATE_SUCCEEDED,
+    Content,
+    Signal,
+)
 from penstock.wire import errors
 from penstock.wire.ids import run_id_for
 from penstock.wire.status import from_rpc_error
@@ -133,24 +138,58 @@ async def test_a_long_reason_and_a_wrong_id_are_told_together(house: House) -> N
     assert [violation.field for violation in error.violations] == ["run_id", "reason"]
 
 
+async def test_an_approval_and_input_are_kept_for_the_run_in_order(house: House) -> None:
+    """Each once for its id, numbered; the run's owner finds them."""
+    await house.recorder.record("run-1")
+    approval = Signal(approval=Signal.Approval(step_id="gate", approved=True))
+    given = Signal(input=Signal.Input(name="answer", content=[Content(json="[1]")]))
+    for signal_id, signal, number in (("a", approval, 1), ("b", given, 2), ("a", approval, 1)):
+        answer = await house.gateway.SignalRun(SignalRunRequest(run_id="run-1", signal_id=signal_id, signal=signal))
+        assert (answer.signal_number, answer.applied) == (number, True)
+    waiting = await house.recorder.pending_signals("run-1")
+    assert [signal.signal for signal in waiting] == [approval, given]
+
+
+async def test_a_signal_for_a_run_that_has_ended_or_is_not_there_changes_nothing(house: House) -> None:
+    """`applied` tells of the end; what is not there, or another tenant's, is NOT_FOUND."""
+    approval = Signal(approval=Signal.Approval(step_id="gate"))
+    await house.recorder.record("run-1")
+    await house.recorder.finish("run-1")
+    late = await house.gateway.SignalRun(SignalRunRequest(run_id="run-1", signal_id="a", signal=approval))
+    assert (late.signal_number, late.applied) == (0, False)
+    await house.recorder.record("run-secret-1", tenant="other")
+    for run_id in ("run-2", "run-secret-1"):
+        error = await failure(house.gateway.SignalRun(SignalRunRequest(run_id=run_id, signal_id="a", signal=approval)))
+        assert isinstance(error, errors.NotFound)
+
+
+@pytest.mark.parametrize(
+    ("signal", "field"),
+    [
+        (Signal(), "signal"),
+        (Signal(cancel=Signal.Cancel()), "signal.cancel"),
+        (Signal(approval=Signal.Approval(step_id="a b")), "signal.approval.step_id"),
+        (Signal(approval=Signal.Approval(step_id="a", reason="x" * 1025)), "signal.approval.reason"),
+        (Signal(input=Signal.Input(name="")), "signal.input.name"),
+        (Signal(input=Signal.Input(name="n", content=[Content(text="x" * 2**18)])), "signal.input.content"),
+        (Signal(input=Signal.Input(name="n", content=[Content(json="[" * 101)])), "signal.input.content[0].json"),
+        (Signal(input=Signal.Input(name="n", content=[Content()])), "signal.input.content[0]"),
+    ],
+    ids=["no kind", "cancel", "step", "reason", "name", "size", "json", "empty part"],
+)
+async def test_what_is_wrong_with_a_signal_is_named(house: House, signal: Signal, field: str) -> None:
+    """With the run's and the signal's id, all at once."""
+    error = await failure(house.gateway.SignalRun(SignalRunRequest(run_id="a b", signal=signal)))
+    assert isinstance(error, errors.InvalidArgument)
+    assert [violation.field for violation in error.violations] == ["run_id", "signal_id", field]
+
+
 async def test_an_unclear_start_names_the_run_that_may_be_there(house: House) -> None:
     """When the orchestrator is dead the caller gets UNAVAILABLE, advice when to come back, and the id to look for."""
     error = await failure(house.gateway.CreateRun(CreateRunRequest(spec=spec_of(idempotency_key="k"))))
     assert isinstance(error, errors.Unavailable)
     assert error.retry_after
     assert error.metadata["run_id"] == run_id_for("acme", "k")
-
-
-async def test_what_is_not_built_yet_says_so(house: House) -> None:
-    """SignalRun and topics answer UNIMPLEMENTED with a text that tells what to expect."""
-    for call in (
-        house.gateway.SignalRun(SignalRunRequest(run_id="run-1")),
-        house.gateway.PublishEvent(PublishEventRequest(topic="t")),
-        anext(aiter(house.gateway.SubscribeEvents(iter([SubscribeEventsRequest(topic="t")])))),
-    ):
-        error = await failure(call)
-        assert isinstance(error, errors.Unimplemented)
-        assert "not built yet" in error.message
 
 
 async def test_without_the_state_layer_reads_are_unavailable(house: House) -> None:

@@ -17,11 +17,13 @@ from penstock.v1.gateway_pb2 import (
     CreateRunRequest,
     ExecuteRunRequest,
     GetRunRequest,
+    ListRunsRequest,
     StreamRunRequest,
 )
 from penstock.v1.plan_pb2 import AgentStep, Plan, Step, ToolStep
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_pb2 import (
+    DURABILITY_REPLICA,
     ON_BUSY_REJECT,
     RUN_STATE_CANCELLED,
     RUN_STATE_FAILED,
@@ -198,3 +200,12 @@ async def test_a_finished_run_is_replayed_when_all_but_the_state_layer_is_dead(f
     assert transcript(await attach(full_house, run.run_id)) == "LAST WORDS "
     error = await failure(full_house.gateway.CreateRun(CreateRunRequest(spec=task("more"))))
     assert isinstance(error, errors.Unavailable)
+
+
+async def test_a_durability_that_the_store_can_not_keep_is_refused_with_what_it_keeps(full_house: House) -> None:
+    """Before anything is recorded: what a caller would rely on must not be promised."""
+    spec = task("hello", idempotency_key="k", durability=DURABILITY_REPLICA)
+    error = await failure(full_house.gateway.CreateRun(CreateRunRequest(spec=spec)))
+    assert isinstance(error, errors.FailedPrecondition)
+    assert (error.reason, error.metadata["supported"]) == ("DURABILITY_UNSUPPORTED", "DURABILITY_PROCESS")
+    assert (await full_house.gateway.ListRuns(ListRunsRequest())).runs == []

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,11 +16,16 @@ KEY = "sk-secret-4711"
 INSTRUCTIONS = "Answer in one word."
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the tests of this folder in the loop in which the processes were started."""
+    """Runs the tests of this folder in the loop in which the processes were started, and on one worker."""
     for item in items:
-        if "models" in item.path.parts and inspect.iscoroutinefunction(getattr(item, "function", None)):
+        if not item.path.is_relative_to(Path(__file__).parent):
+            continue
+        if inspect.iscoroutinefunction(getattr(item, "function", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+        for shared in {"mesh", "split_mesh"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(f"model-{shared}"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

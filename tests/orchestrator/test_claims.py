@@ -1,5 +1,7 @@
 """What becomes of runs that nobody drives, and of the runs of an orchestrator that stops."""
 
+import asyncio
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
@@ -9,6 +11,8 @@ from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE
 from penstock.wire.status import reason_of
 from tests.orchestrator.site import INSTANCE, kinds, open_site
 from tests.run_log.faulty_state import OWNER
+
+_LEASE = 0.5
 
 
 async def test_a_run_without_an_owner_is_claimed_begun_and_driven_to_its_end(state):
@@ -29,6 +33,18 @@ async def test_a_run_whose_owner_was_lost_fails_with_that_reason(state):
     assert (end.state, reason_of(end.error)) == (RUN_STATE_FAILED, "OWNER_LOST")
     assert kinds(log)[-2:] == ["step_finished", "run_finished"]
     assert log[-2].step_finished.outcome == STEP_OUTCOME_ABANDONED
+
+
+async def test_a_run_ends_within_two_seconds_of_its_dead_owner_s_lease(state):
+    """The owner says no word more: the lease lapses by itself, and the log gets exactly one last event."""
+    await state.record("r")
+    await state.lease(OWNER, _LEASE)
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(_LEASE + 2.0), open_site(state) as site:
+        end, log = await site.ended("r")
+    assert asyncio.get_running_loop().time() - began > _LEASE
+    assert (end.state, reason_of(end.error)) == (RUN_STATE_FAILED, "OWNER_LOST")
+    assert kinds(log).count("run_finished") == 1
 
 
 async def test_a_cancel_of_a_run_whose_owner_was_lost_is_carried_out_by_its_next_owner(state):

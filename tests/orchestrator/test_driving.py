@@ -6,14 +6,15 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from penstock.orchestrator.settings import OrchestratorSettings
+from penstock.orchestrator.values import Results
 from penstock.v1 import run_event_pb2 as events
-from penstock.v1.orchestrator_pb2 import StartRunRequest
 from penstock.v1.plan_pb2 import AgentStep, Plan, RetryPolicy, Step
 from penstock.v1.run_event_pb2 import RunEvent, StepFinished
 from penstock.v1.run_log_pb2 import APPEND_OUTCOME_APPENDED, AppendEventsEntry, AppendEventsRequest
-from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_SUCCEEDED, Content, RunSpec
+from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_SUCCEEDED, Content, Signal
+from penstock.wire.references import JsonValue
 from penstock.wire.status import failed_status, reason_of
-from tests.orchestrator.site import METADATA, kinds, open_all
+from tests.orchestrator.site import kinds, open_all
 from tests.run_log.faulty_state import TENANT, FaultyState
 
 
@@ -143,13 +144,39 @@ async def test_a_cancel_in_mid_step_closes_the_attempt_and_ends_the_run(site, sc
     assert log[-2].step_finished.outcome == events.STEP_OUTCOME_CANCELLED
 
 
-async def test_a_fault_of_the_driver_fails_its_run_with_a_fixed_text(site):
+async def test_approvals_and_input_that_nothing_waits_for_change_nothing_in_a_run(site, scene):
+    """They stay pending and are no events of the log; the run goes on, and a cancel behind them is heard."""
+    approval = Signal(approval=Signal.Approval(step_id="main", approved=True))
+    given = Signal(input=Signal.Input(name="more", content=[Content(text="words")]))
+    for run_id in ("goes-on", "is-cancelled"):
+        await site.start(run_id, agent="waits")
+        await scene.started.wait()
+        scene.started.clear()
+        assert (await site.state.signal(run_id, "approval", approval)).signal_number == 1
+        assert (await site.state.signal(run_id, "input", given)).signal_number == 2
+    await site.state.cancel("is-cancelled")
+    cancelled, log = await site.ended("is-cancelled")
+    assert cancelled.state == RUN_STATE_CANCELLED
+    assert [event.signal.signal_number for event in log if event.HasField("signal")] == [3]
+    record = await site.state.read("goes-on")
+    assert [pending.signal_number for pending in record.pending_signals] == [1, 2]
+    scene.go_on.set()
+    end, log = await site.ended("goes-on")
+    assert end.state == RUN_STATE_SUCCEEDED
+    assert "signal" not in kinds(log)
+    assert not (await site.state.read("goes-on")).pending_signals
+
+
+async def test_a_fault_of_the_driver_fails_its_run_with_a_fixed_text(site, monkeypatch):
     """A run must not hang on an owner that is broken; others go on."""
-    plan = Plan(steps=[Step(step_id="one", agent=AgentStep(agent="echo", task="${input}!"))])
-    plan.sequential = True
-    spec = RunSpec(plan=plan, input=[Content(json="{no json, a secret")])
-    await site.stub.StartRun(StartRunRequest(run_id="r", spec=spec), timeout=10, metadata=METADATA)
-    end, log = await site.ended("r")
+
+    def broken(results: Results, value: JsonValue) -> JsonValue:
+        raise KeyError("a secret")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Results, "fill", broken)
+        await site.start_plan("r", Plan(steps=[Step(step_id="one", agent=AgentStep(agent="echo", task="hello"))]))
+        end, log = await site.ended("r")
     assert (end.state, reason_of(end.error)) == (RUN_STATE_FAILED, "DRIVER_FAILED")
     assert "secret" not in str(end)
     assert kinds(log) == ["run_started", "step_started", "step_finished", "run_finished"]

@@ -159,9 +159,11 @@ class FaultyState:
         return [event.token.text for event in await self.events(run_id) if event.HasField("token")]
 
     async def cancel(self, run_id: str, reason: str = "enough") -> SendSignalResponse:
-        signal = Signal(cancel=Signal.Cancel(reason=reason))
+        return await self.signal(run_id, "cancel", Signal(cancel=Signal.Cancel(reason=reason)))
+
+    async def signal(self, run_id: str, name: str, signal: Signal) -> SendSignalResponse:
         return await self.owner.SendSignal(
-            SendSignalRequest(tenant=TENANT, run_id=run_id, signal_id=f"{run_id}:cancel", signal=signal)
+            SendSignalRequest(tenant=TENANT, run_id=run_id, signal_id=f"{run_id}:{name}", signal=signal)
         )
 
 

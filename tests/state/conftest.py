@@ -1,22 +1,19 @@
-"""One suite for every store: a new one is a new parameter here."""
+"""One suite for every store."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 
 from penstock.state.settings import StateSettings
 from tests.state.house import House, open_house
+from tests.stores.every_store import kind, pytest_configure, pytest_generate_tests, second_url, settings, url
+from tests.stores.kinds import Kind
 
-
-@pytest.fixture(params=["sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty store of each kind."""
-    return {"sqlite": f"sqlite:///{tmp_path}/state.db"}[request.param]
+__all__ = ["kind", "pytest_configure", "pytest_generate_tests", "second_url", "settings", "url"]
 
 
 @pytest.fixture
-async def house(url: str) -> AsyncGenerator[House]:
+async def house(kind: Kind, settings: StateSettings) -> AsyncGenerator[House]:
     """A running state layer over an empty store."""
-    async with open_house(StateSettings(url=url)) as house:
+    async with open_house(settings, over_tcp=kind.over_tcp) as house:
         yield house

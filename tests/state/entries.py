@@ -155,11 +155,13 @@ async def lease(house: House, instance: str = OWNER, ttl: float = 60.0) -> bool:
     return response.lapsed
 
 
-async def claim(house: House, instance: str = OWNER, wait: float = 0.0, claim_id: str = "") -> ClaimRunsResponse:
+async def claim(
+    house: House, instance: str = OWNER, wait: float = 0.0, claim_id: str = "", most: int = 100
+) -> ClaimRunsResponse:
     """Claims runs."""
     return await house.owner.ClaimRuns(
         ClaimRunsRequest(
-            instance_id=instance, max_runs=100, wait=seconds(wait), claim_id=claim_id or f"claim-{next(_numbers)}"
+            instance_id=instance, max_runs=most, wait=seconds(wait), claim_id=claim_id or f"claim-{next(_numbers)}"
         )
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc.aio
 
 from penstock.interceptors.errors import errors
+from penstock.server.address import Address
+from penstock.server.host import listening_server
+from penstock.server.services import add_services
 from penstock.state.layer import StateLayer, open_state
 from penstock.state.settings import StateSettings
 from penstock.v1 import (
@@ -21,6 +24,8 @@ from penstock.v1 import (
     state_pb2_grpc,
 )
 from penstock.wire.around import Around
+from penstock.wire.channel import CHANNEL_OPTIONS
+from penstock.wire.decode import GuardedDecode
 from penstock.wire.errors import PenstockError
 from penstock.wire.in_process import InProcessChannel, InProcessServer
 from penstock.wire.status import from_rpc_error
@@ -39,6 +44,9 @@ class House:
     """Holds a state layer and the stubs of its services."""
 
     layer: StateLayer
+    address: str
+    """Where it listens; empty: only in this process."""
+
     log: RunLogServiceAsyncStub
     owner: OwnershipServiceAsyncStub
     values: StateServiceAsyncStub
@@ -48,30 +56,50 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: StateSettings) -> AsyncGenerator[House]:
-    """Serves a state layer behind the in-process channel for the block."""
-    async with open_state(settings) as layer:
-        server = InProcessServer("state", interceptors=[Around(errors)])
-        run_log_pb2_grpc.add_RunLogServiceServicer_to_server(layer.run_log, server)
-        ownership_pb2_grpc.add_OwnershipServiceServicer_to_server(layer.ownership, server)
-        state_pb2_grpc.add_StateServiceServicer_to_server(layer.values, server)
-        session_pb2_grpc.add_SessionServiceServicer_to_server(layer.sessions, server)
-        event_pb2_grpc.add_EventServiceServicer_to_server(layer.events, server)
-        limit_pb2_grpc.add_LimitServiceServicer_to_server(layer.limits, server)
-        await server.start()
-        try:
-            async with InProcessChannel(server) as channel:
-                yield House(
-                    layer,
-                    run_log_pb2_grpc.RunLogServiceStub(channel),
-                    ownership_pb2_grpc.OwnershipServiceStub(channel),
-                    state_pb2_grpc.StateServiceStub(channel),
-                    session_pb2_grpc.SessionServiceStub(channel),
-                    event_pb2_grpc.EventServiceStub(channel),
-                    limit_pb2_grpc.LimitServiceStub(channel),
-                )
-        finally:
-            await server.stop(None)
+async def open_house(
+    settings: StateSettings, *, over_tcp: bool = False, change: Callable[[StateLayer], StateLayer] = lambda layer: layer
+) -> AsyncGenerator[House]:
+    """Serves a state layer for the block, behind the in-process channel or a real listener.
+
+    `change` may exchange parts of the layer, to see that the tests notice.
+    """
+    async with AsyncExitStack() as stack:
+        layer = change(await stack.enter_async_context(open_state(settings)))
+        interceptors = [Around(errors), GuardedDecode()]
+        channel: grpc.aio.Channel
+        where = ""
+        if over_tcp:
+            served, address = listening_server(Address.parse("127.0.0.1:0"), interceptors, door=False)
+            where = address.target
+            channel = grpc.aio.insecure_channel(where, options=CHANNEL_OPTIONS)
+        else:
+            served = InProcessServer("state", interceptors=interceptors)
+            channel = InProcessChannel(served)
+        add_services("state", layer, served)
+        await served.start()
+        stack.push_async_callback(served.stop, None)
+        await stack.enter_async_context(channel)
+        yield _house(layer, where, channel)
+
+
+@asynccontextmanager
+async def visiting(house: House, address: str) -> AsyncGenerator[House]:
+    """Gives other stubs for a house that listens, by way of an address such as a proxy's."""
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        yield _house(house.layer, address, channel)
+
+
+def _house(layer: StateLayer, address: str, channel: grpc.aio.Channel) -> House:
+    return House(
+        layer,
+        address,
+        run_log_pb2_grpc.RunLogServiceStub(channel),
+        ownership_pb2_grpc.OwnershipServiceStub(channel),
+        state_pb2_grpc.StateServiceStub(channel),
+        session_pb2_grpc.SessionServiceStub(channel),
+        event_pb2_grpc.EventServiceStub(channel),
+        limit_pb2_grpc.LimitServiceStub(channel),
+    )
 
 
 def error_of(raised: grpc.aio.AioRpcError) -> PenstockError:

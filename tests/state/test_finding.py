@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 import grpc
 import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from penstock.v1 import run_log_pb2 as pb
-from penstock.v1.event_pb2 import AcknowledgeRequest, PublishRequest, SubscribeRequest
-from penstock.v1.limit_pb2 import ReleaseRequest, ReserveRequest, SettleRequest, TakeRequest
 from penstock.v1.run_pb2 import RunState
-from penstock.wire.errors import InvalidArgument, Unimplemented
+from penstock.wire.errors import InvalidArgument
 from tests.state import entries as e
 from tests.state.house import House, error_of
 
@@ -106,24 +102,3 @@ async def test_records_come_in_order_and_those_without_room_are_named(house: Hou
     response = await house.log.ReadRuns(pb.ReadRunsRequest(runs=names))
     assert [record.run.run_id for record in response.records] == ["run-3", "run-1"]
     assert list(response.left_out) == names[3:]
-
-
-async def test_topics_and_shared_counters_say_that_they_come_later(house: House) -> None:
-    """UNIMPLEMENTED, in words."""
-    calls: list[Awaitable[object]] = [
-        house.events.Publish(PublishRequest()),
-        house.events.Acknowledge(AcknowledgeRequest()),
-        house.limits.Take(TakeRequest()),
-        house.limits.Reserve(ReserveRequest()),
-        house.limits.Settle(SettleRequest()),
-        house.limits.Release(ReleaseRequest()),
-    ]
-    for call in calls:
-        with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await call
-        assert isinstance(error_of(raised.value), Unimplemented)
-        assert "later" in (raised.value.details() or "")
-    subscription = house.events.Subscribe(SubscribeRequest())
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await subscription.read()
-    assert isinstance(error_of(raised.value), Unimplemented)

@@ -49,14 +49,14 @@ async def test_a_repeat_is_answered_before_any_fence(house: House) -> None:
     assert again.last_sequence == first.last_sequence
 
 
-async def test_a_repeat_is_recognised_after_a_restart_of_the_store(url: str) -> None:
+async def test_a_repeat_is_recognised_after_a_restart_of_the_store(second_url: str) -> None:
     """Writers' numbers outlive the store's process."""
     entry = e.append_entry("run-2", e.token("a"), number=7)
-    async with open_house(StateSettings(url=url + ".second")) as house:
+    async with open_house(StateSettings(url=second_url)) as house:
         await e.lease(house)
         await e.record(house, e.record_entry("run-2"))
         first = (await e.append(house, entry))[0]
-    async with open_house(StateSettings(url=url + ".second")) as house:
+    async with open_house(StateSettings(url=second_url)) as house:
         again = (await e.append(house, entry))[0]
         assert (again.outcome, again.first_sequence) == (Out.APPEND_OUTCOME_REPEATED, first.first_sequence)
         late = await e.append_events(house, "run-2", e.token("old"), number=6)
@@ -214,9 +214,9 @@ async def test_an_entry_needs_a_writer_and_a_number(house: House) -> None:
     assert [result.outcome for result in results] == [Out.APPEND_OUTCOME_INVALID] * 2
 
 
-async def test_a_log_that_outgrows_its_cap_can_still_end(url: str) -> None:
+async def test_a_log_that_outgrows_its_cap_can_still_end(second_url: str) -> None:
     """OVER_CAP refuses more, also the small; the failure and the end of the run are taken."""
-    async with open_house(StateSettings(url=url + ".second", max_log_events=4)) as house:
+    async with open_house(StateSettings(url=second_url, max_log_events=4)) as house:
         await e.lease(house)
         await e.record(house, e.record_entry("run-2"))
         assert (await e.append_events(house, "run-2", *[e.token()] * 2)).outcome == Out.APPEND_OUTCOME_APPENDED

@@ -1,11 +1,14 @@
 """Recording runs: create-or-get, and what a busy session means."""
 
+import pytest
+
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_pb2 import Durability, OnBusy, RunState
 from penstock.v1.session_pb2 import ReadMessagesRequest, ReadSessionRequest
 from penstock.wire.status import reason_of
 from tests.state import entries as e
 from tests.state.house import House
+from tests.stores.kinds import Kind
 
 
 async def test_a_run_is_recorded_claimed_and_started_in_one_step(house: House) -> None:
@@ -58,14 +61,14 @@ async def test_a_second_run_of_a_session_waits_for_its_turn(house: House) -> Non
 
 
 async def test_a_run_that_is_rejected_leaves_nothing(house: House) -> None:
-    """REJECT answers SESSION_BUSY with the run that is going on, and records nothing."""
+    """REJECT answers SESSION_BUSY with the run that is going on, and takes neither the id nor anything else."""
     await e.lease(house)
     await e.record(house, e.record_entry("run-1", session="s"))
     result = await e.record(house, e.record_entry("run-2", session="s", on_busy=OnBusy.ON_BUSY_REJECT))
     assert (result.outcome, result.busy_run_id) == (pb.RecordOutcome.RECORD_OUTCOME_SESSION_BUSY, "run-1")
     response = await house.log.ReadRuns(pb.ReadRunsRequest(runs=[pb.RunName(tenant=e.TENANT, run_id="run-2")]))
     assert not response.records
-    free = await e.record(house, e.record_entry("run-3", session="other", on_busy=OnBusy.ON_BUSY_REJECT))
+    free = await e.record(house, e.record_entry("run-2", session="other", on_busy=OnBusy.ON_BUSY_REJECT))
     assert free.outcome == pb.RecordOutcome.RECORD_OUTCOME_STARTED
 
 
@@ -86,15 +89,23 @@ async def test_an_interrupting_run_ends_the_queue_and_cancels_what_goes_on(house
     assert [run.record.run.run_id for run in (await e.claim(house)).runs] == ["run-4"]
 
 
-async def test_a_durability_that_the_store_does_not_keep_is_refused(house: House) -> None:
-    """POWER on a store that survives processes only is REFUSED, and says what there is."""
+@pytest.mark.parametrize(
+    ("level", "kept_by"), [(Durability.DURABILITY_POWER, "sqlite-full"), (Durability.DURABILITY_REPLICA, "cluster")]
+)
+async def test_a_durability_that_the_store_does_not_keep_is_refused(
+    house: House, kind: Kind, level: Durability, kept_by: str
+) -> None:
+    """The refusal says what there is; the store that keeps it takes the run."""
     await e.lease(house)
     entry = e.record_entry("run-1")
-    entry.spec.durability = Durability.DURABILITY_POWER
+    entry.spec.durability = level
     result = await e.record(house, entry)
+    if kind.store == kept_by:
+        assert result.outcome == pb.RecordOutcome.RECORD_OUTCOME_STARTED
+        return
     assert result.outcome == pb.RecordOutcome.RECORD_OUTCOME_REFUSED
     assert reason_of(result.refusal) == "DURABILITY_UNSUPPORTED"
-    assert "DURABILITY_PROCESS" in result.refusal.message
+    assert "this server keeps DURABILITY_" in result.refusal.message
 
 
 async def test_a_level_that_this_store_has_never_heard_of_is_refused_alone(house: House) -> None:

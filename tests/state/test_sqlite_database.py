@@ -13,17 +13,19 @@ import pytest
 from penstock.state.clock import StoreClock
 from penstock.state.open_store import open_store
 from penstock.state.settings import StateSettings
-from penstock.state.sqlite.database import Database, Transaction, open_database
+from penstock.state.sqlite.database import Database
+from penstock.state.sqlite.opening import open_database
 from penstock.state.sqlite.store import SqliteStore
+from penstock.state.sqlite.transaction import Transaction
 from penstock.v1.run_pb2 import Durability
 from penstock.wire.errors import ResourceExhausted, Unavailable
 from tests.state import entries as e
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty database."""
-    with open_database(tmp_path / "state.db", synchronous="normal", boot_id="boot") as database:
+@pytest.fixture(params=["normal", "full"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database, whose commits are done on the loop, or synced by another thread."""
+    with open_database(tmp_path / "state.db", synchronous=request.param, boot_id="boot") as database:
         yield database
 
 
@@ -139,6 +141,21 @@ async def test_a_write_that_raises_undoes_itself_alone(database: Database) -> No
     assert undone == ["failed"]
 
 
+async def test_a_reader_that_fails_before_a_commit_costs_that_commit_alone(tmp_path: Path) -> None:
+    """Where another thread syncs, readers are held back meanwhile; what keeps them from it must not hold for ever."""
+    with open_database(tmp_path / "state.db", synchronous="full", boot_id="boot") as database:
+
+        def refuse(action: int, *_: object) -> int:
+            return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_SELECT else sqlite3.SQLITE_OK
+
+        database.reader.set_authorizer(refuse)
+        with pytest.raises(Unavailable):
+            await database.write(put("row-1"))
+        database.reader.set_authorizer(None)
+        await database.write(put("row-2"))
+        assert rows(database) == ["row-2"]
+
+
 async def test_a_write_whose_caller_has_gone_is_committed_all_the_same(database: Database) -> None:
     """A cancelled future disturbs neither its write nor those beside it."""
     first, second = database.write(put("row-1")), database.write(put("row-2"))
@@ -218,17 +235,38 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    """Another program's database isn't made ours."""
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE TABLE theirs (a)",
+        "CREATE TABLE meta (a, b)",
+        "CREATE TABLE meta (key, value)",
+        "CREATE TABLE meta (key, value); INSERT INTO meta VALUES ('schema_version', 0)",
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, theirs: str) -> None:
+    """Another program's database isn't made ours, also with a table that is called as one of ours."""
     path = tmp_path / "other.db"
     connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("CREATE TABLE theirs (a)")
+    connection.executescript(theirs)
     connection.close()
     before = path.read_bytes()
     with pytest.raises(ValueError, match="something else"), open_database(path, synchronous="normal", boot_id="boot"):
         pass
     assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_refused_in_one_text(tmp_path: Path) -> None:
+    """With what can be done about it; it stays as it was."""
+    path = tmp_path / "state.db"
+    with open_database(path, synchronous="normal", boot_id="boot"):
+        pass
+    damaged = bytearray(path.read_bytes())
+    damaged[100:4096] = b"\xff" * 3996
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"damaged.*backup"), open_database(path, synchronous="normal", boot_id="boot"):
+        pass
+    assert path.read_bytes() == damaged
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -254,7 +292,7 @@ def test_a_file_is_locked_by_whatever_name_it_is_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "state.db", "redis://localhost", "sqlite://host/x.db", "sqlite://", "sqlite:///x.db?synchronous=off"],
+    ["", "state.db", "mysql://localhost", "sqlite://host/x.db", "sqlite://", "sqlite:///x.db?synchronous=off"],
 )
 def test_an_address_that_names_no_store_is_refused_with_those_that_do(url: str) -> None:
     """The mistake and its mend stand in one message."""

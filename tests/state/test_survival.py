@@ -48,6 +48,7 @@ async def test_what_a_killed_process_had_acknowledged_is_there(url: str) -> None
         assert result.first_sequence == len(events) + 1
 
 
+@pytest.mark.stores("sqlite", "sqlite-full")
 async def test_a_second_process_is_refused(url: str) -> None:
     """It is told which process has the file; the first one is not disturbed."""
     async with open_house(StateSettings(url=url)) as house:

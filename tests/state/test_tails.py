@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import grpc
 import grpc.aio
@@ -17,55 +16,11 @@ from penstock.wire.errors import DataLoss, InvalidArgument, NotFound
 from penstock.wire.status import from_status
 from tests.state import entries as e
 from tests.state.house import House, error_of, open_house
+from tests.state.tail_reader import PLENTY, reading
+from tests.stores.cluster import PRIMARIES
+from tests.stores.kinds import Kind
 
 LIFECYCLE, SIGNALS = pb.TailInclude.TAIL_INCLUDE_LIFECYCLE, pb.TailInclude.TAIL_INCLUDE_SIGNALS
-PLENTY = 1 << 20
-
-
-class Reader:
-    """Writes requests to a TailEvents stream and sorts its news by tail."""
-
-    def __init__(self, call: grpc.aio.StreamStreamCall[pb.TailEventsRequest, pb.TailEventsResponse]) -> None:
-        self.call = call
-        self.batches: dict[int, list[pb.TailBatch]] = {}
-        self.responses: list[pb.TailEventsResponse] = []
-
-    async def open(self, tail_id: int, run_id: str, *, credit: int = PLENTY, **cursor: object) -> None:
-        opening = pb.TailOpen(tail_id=tail_id, tenant=e.TENANT, run_id=run_id, credit_bytes=credit, **cursor)  # type: ignore[arg-type] # passed through
-        await self.call.write(pb.TailEventsRequest(opens=[opening]))
-
-    async def give(self, tail_id: int, credit: int) -> None:
-        await self.call.write(pb.TailEventsRequest(credits=[pb.TailCredit(tail_id=tail_id, credit_bytes=credit)]))
-
-    async def next(self) -> pb.TailEventsResponse:
-        response = await self.call.read()
-        assert isinstance(response, pb.TailEventsResponse), "the stream has ended"
-        self.responses.append(response)
-        for batch in response.batches:
-            self.batches.setdefault(batch.tail_id, []).append(batch)
-        return response
-
-    def sequences(self, tail_id: int) -> list[int]:
-        return [event.sequence for batch in self.batches.get(tail_id, []) for event in batch.events]
-
-    async def until(self, tail_id: int, sequence: int) -> None:
-        while sequence not in self.sequences(tail_id):
-            await self.next()
-
-    async def closed(self, tail_id: int) -> pb.TailBatch:
-        while not (self.batches.get(tail_id) and self.batches[tail_id][-1].closed):
-            await self.next()
-        return self.batches[tail_id][-1]
-
-
-@asynccontextmanager
-async def reading(house: House) -> AsyncGenerator[Reader]:
-    call = house.log.TailEvents()
-    try:
-        async with asyncio.timeout(10):
-            yield Reader(call)
-    finally:
-        call.cancel()
 
 
 async def test_a_tail_gets_what_is_there_and_what_comes_until_the_end(house: House) -> None:
@@ -140,10 +95,11 @@ async def test_a_stuck_reader_holds_no_other_up(house: House) -> None:
         assert reader.sequences(1) == [1]
 
 
-async def test_runs_that_one_commit_touched_share_a_response(house: House) -> None:
-    """Batching across runs is what makes a stream cheap."""
+async def test_runs_that_one_commit_touched_share_a_response(house: House, kind: Kind) -> None:
+    """Batching across runs is what makes a stream cheap. In a Cluster each server commits by itself."""
     await e.lease(house)
-    names = [f"run-{number}" for number in range(5)]
+    servers = PRIMARIES if kind.store == "cluster" else 1
+    names = [f"run-{number}" for number in range(5 * servers)]
     for name in names:
         await e.record(house, e.record_entry(name))
     async with reading(house) as reader:
@@ -151,8 +107,11 @@ async def test_runs_that_one_commit_touched_share_a_response(house: House) -> No
             await reader.open(number, name)
             await reader.until(number, 2)
         await e.append(house, *[e.append_entry(name, e.token()) for name in names])
-        response = await reader.next()
-        assert len(response.batches) == 5
+        responses = 0
+        while any(3 not in reader.sequences(number) for number in range(len(names))):
+            await reader.next()
+            responses += 1
+        assert responses <= servers
 
 
 async def test_a_long_log_comes_in_pieces(house: House) -> None:
@@ -227,13 +186,39 @@ async def test_a_cursor_of_an_absurd_generation_fails_its_own_tail_alone(house: 
 
 async def test_news_of_many_failed_tails_come_in_pieces(url: str) -> None:
     """Failures count towards the size of a response as events do, so that no message outgrows its limit."""
-    settings = StateSettings(url=url + ".second", max_response_bytes=1000)
+    settings = StateSettings(url=url, max_response_bytes=1000)
     async with open_house(settings) as house, reading(house) as reader:
         opens = [pb.TailOpen(tail_id=number, tenant=e.TENANT, run_id="run-9") for number in range(50)]
         await reader.call.write(pb.TailEventsRequest(opens=opens))
         for number in range(50):
             await reader.closed(number)
         assert max(response.ByteSize() for response in reader.responses) < 2000
+
+
+async def test_who_does_not_read_what_failed_is_not_listened_to(settings: StateSettings) -> None:
+    """Failures that nobody takes don't fill the memory: the requests behind them wait, and each has its answer."""
+    answered = 0
+    small = replace(settings, max_response_bytes=20_000)
+    async with open_house(small) as house, reading(house) as reader, asyncio.TaskGroup() as group:
+        wrong = [pb.TailOpen(tail_id=number, tenant=e.TENANT, run_id="") for number in range(1000)]
+
+        async def ask() -> None:
+            nonlocal answered
+            for _ in range(12):
+                await reader.call.write(pb.TailEventsRequest(opens=wrong))
+                answered += 1
+
+        asking = group.create_task(ask())
+        await asyncio.wait([asking], timeout=1.0)
+        assert not asking.done()
+        held_up = answered
+        read = 0
+        while read < 12_000:
+            response = await reader.call.read()
+            assert isinstance(response, pb.TailEventsResponse)
+            read += len(response.batches)
+    assert held_up < 10
+    assert answered == 12
 
 
 async def test_a_stream_ends_when_its_reader_has_asked_for_all_and_got_it(house: House) -> None:
@@ -262,9 +247,23 @@ async def test_a_number_that_is_in_use_ends_the_stream(house: House) -> None:
         assert isinstance(error_of(raised.value), InvalidArgument)
 
 
+async def test_a_wrong_request_is_answered_also_while_the_reader_is_behind(house: House) -> None:
+    """What was being written when it came arrives whole, and after it the status: nobody waits for ever."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    await e.append_events(house, "run-1", e.token("x" * 700_000))
+    async with reading(house) as reader:
+        await reader.open(1, "run-1")
+        await reader.call.initial_metadata()  # the first response is on its way, and more than a connection holds
+        await reader.open(1, "run-1")
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await reader.until(1, 99)
+        assert isinstance(error_of(raised.value), InvalidArgument)
+
+
 async def test_a_silent_stream_shows_that_it_lives(url: str) -> None:
     """An empty response comes as a heartbeat."""
-    async with open_house(StateSettings(url=url + ".second", heartbeat=0.01)) as house, reading(house) as reader:
+    async with open_house(StateSettings(url=url, heartbeat=0.01)) as house, reading(house) as reader:
         assert not (await reader.next()).batches
 
 
@@ -326,3 +325,30 @@ async def test_many_writers_leave_no_gap_and_every_reader_sees_the_same(house: H
     for writer in range(20):
         own = [text for text in texts if text.startswith(f"writer-{writer}.")]
         assert own == [f"writer-{writer}.{number}" for number in range(1, 11)]
+
+
+async def test_credit_beyond_any_log_is_refused(house: House) -> None:
+    """A sum that outgrows 2^62 ends the stream with the field's name, as a negative one does; at first, the tail."""
+    await e.lease(house)
+    await e.record(house, e.record_entry("run-1"))
+    for first, more in ((1, 2**62), (2**62, 1), (0, -1), (2**62 - 1, 2**63 - 1)):
+        async with reading(house) as reader:
+            await reader.open(1, "run-1", credit=first, after_sequence=2)
+            await reader.next()
+            await reader.give(1, more)
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await reader.until(1, 99)
+            error = error_of(raised.value)
+            assert isinstance(error, InvalidArgument)
+            assert [violation.field for violation in error.violations] == ["credits.credit_bytes"]
+    async with reading(house) as reader:
+        await reader.open(1, "run-1", credit=2**62 - 10)
+        await reader.next()
+        await reader.give(1, 10)  # what the events have cost made room
+        for tail_id, wrong in ((2, {"credit": 2**62 + 1}), (3, {"credit": -1}), (4, {"include": [9]})):
+            await reader.open(tail_id, "run-1", **wrong)
+            error = from_status((await reader.closed(tail_id)).error)
+            assert isinstance(error, InvalidArgument)
+            assert error.violations[0].field.startswith("opens.")
+        await e.append_events(house, "run-1", e.token())
+        await reader.until(1, 3)

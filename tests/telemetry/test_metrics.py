@@ -16,7 +16,7 @@ from penstock.wire.errors import NotFound
 from tests.telemetry.fetch import fetched
 from tests.topologies.mesh import Mesh
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("metered")]
 
 Fetch = Callable[[], Coroutine[Any, Any, list[Sample]]]
 

@@ -18,7 +18,7 @@ from penstock.wire.errors import DeadlineExceeded, NotFound
 from tests.telemetry.collector import Collector, Seen, collecting, in_trace, one, path_to, tree
 from tests.topologies.mesh import Mesh
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("traced")]
 
 TOPOLOGIES = ("one process", "process per layer")
 

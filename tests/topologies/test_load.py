@@ -63,5 +63,5 @@ async def test_a_stopped_reader_costs_bounded_memory_and_stops_nobody(meshes: di
         while (message := await call.read()) is not grpc.aio.EOF:
             received += len(message.events)
     assert received == last.sequence
-    # Half of what the run wrote: what the reader did not take lay in the log and not in memory.
-    assert grown < KIBIBYTES / 2
+    # Less than what the run wrote by far: what the reader did not take lay in the log and not in memory.
+    assert grown < KIBIBYTES * 3 / 4

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from penstock.v1.run_pb2 import Content
+from penstock.wire.rules.fields import parse_json
 
 
 def canonical_json(value: Any) -> str:
@@ -19,10 +20,15 @@ def canonical_json(value: Any) -> str:
 
 
 def to_content(value: Any) -> Content:
-    """Makes a part of an output: text from a str, JSON from anything else; raises as `canonical_json` does."""
+    """Makes a part of an output: text from a str, JSON from anything else.
+
+    Raises as `canonical_json` does, and ValueError for JSON that is nested too deeply to be kept.
+    """
     if isinstance(value, str):
         return Content(text=value)
-    return Content(json=json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    parse_json(text)
+    return Content(json=text)
 
 
 def to_value(content: Content) -> Any:

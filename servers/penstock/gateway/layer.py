@@ -15,6 +15,7 @@ from penstock.gateway.run_streams import RunStreams
 from penstock.gateway.service import GatewayParts, GatewayService
 from penstock.gateway.settings import GatewaySettings
 from penstock.gateway.status import Identity, LayerTarget, MeshStatus
+from penstock.gateway.topics import Topics
 from penstock.run_log.reader import LogReader
 
 
@@ -51,6 +52,7 @@ async def open_gateway(
                     records=RunRecords(settings, neighbours),
                     conversations=Conversations(settings, neighbours),
                     catalogue=Catalogue(settings, neighbours),
+                    topics=Topics(settings, neighbours),
                     status=MeshStatus(identity, tuple(targets), instance_id, settings.status_timeout),
                 )
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 
+from penstock.v1.event_pb2_grpc import EventServiceStub
 from penstock.v1.executor_pb2_grpc import ExecutorServiceStub
 from penstock.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
 from penstock.v1.ownership_pb2_grpc import OwnershipServiceStub
@@ -15,6 +16,7 @@ from penstock.v1.session_pb2_grpc import SessionServiceStub
 from penstock.v1.tool_runner_pb2_grpc import ToolRunnerServiceStub
 
 if TYPE_CHECKING:
+    from penstock.v1.event_pb2_grpc import EventServiceAsyncStub
     from penstock.v1.executor_pb2_grpc import ExecutorServiceAsyncStub
     from penstock.v1.orchestrator_pb2_grpc import OrchestratorServiceAsyncStub
     from penstock.v1.ownership_pb2_grpc import OwnershipServiceAsyncStub
@@ -33,6 +35,7 @@ class Neighbours:
     run_log: RunLogServiceAsyncStub
     ownership: OwnershipServiceAsyncStub
     sessions: SessionServiceAsyncStub
+    events: EventServiceAsyncStub
 
     @classmethod
     def over(
@@ -51,4 +54,5 @@ class Neighbours:
             run_log=RunLogServiceStub(state),
             ownership=OwnershipServiceStub(state),
             sessions=SessionServiceStub(state),
+            events=EventServiceStub(state),
         )

@@ -9,20 +9,27 @@ from penstock.gateway.neighbours import Neighbours
 from penstock.gateway.run_errors import naming
 from penstock.gateway.settings import GatewaySettings
 from penstock.gateway.validate import check_labels
-from penstock.v1.gateway_pb2 import CancelRunRequest, CancelRunResponse, ListRunsRequest, ListRunsResponse
+from penstock.v1.gateway_pb2 import (
+    CancelRunRequest,
+    CancelRunResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    SignalRunRequest,
+    SignalRunResponse,
+)
 from penstock.v1.ownership_pb2 import (
     SIGNAL_OUTCOME_NOT_FOUND,
     SIGNAL_OUTCOME_RUN_ENDED,
     SIGNAL_OUTCOME_SENT,
     SendSignalRequest,
+    SendSignalResponse,
 )
 from penstock.v1.run_log_pb2 import FindRunsRequest, ReadRunsRequest, RunName
 from penstock.v1.run_pb2 import Run, RunState, Signal
 from penstock.wire.errors import NotFound
 from penstock.wire.rules.fields import check_enum, check_id, check_page_size
 from penstock.wire.rules.findings import Findings
-
-LONGEST_REASON: Final = 1024
+from penstock.wire.rules.signal import LONGEST_REASON, check_signal
 
 # One id for every cancel of a run: a repeat, by whomever, is the same wish.
 _CANCEL_ID: Final = "cancel"
@@ -85,18 +92,32 @@ class RunRecords:
         if len(request.reason) > LONGEST_REASON:
             findings.wrong("reason", f"has {len(request.reason)} characters; the most is {LONGEST_REASON}")
         findings.raise_any()
+        answer = await self._send(request.run_id, _CANCEL_ID, Signal(cancel=Signal.Cancel(reason=request.reason)))
+        return CancelRunResponse(run=answer.run, applied=_applied(answer))
+
+    async def signal(self, request: SignalRunRequest) -> SignalRunResponse:
+        """Makes an approval or input for a run durable; raises InvalidArgument, NotFound or ResourceExhausted."""
+        findings = Findings()
+        check_id(findings, "run_id", request.run_id)
+        check_id(findings, "signal_id", request.signal_id)
+        check_signal(findings, request.signal)
+        if request.signal.HasField("cancel"):
+            findings.wrong("signal.cancel", "is not sent this way; CancelRun ends a run")
+        findings.raise_any()
+        answer = await self._send(request.run_id, request.signal_id, request.signal)
+        return SignalRunResponse(signal_number=answer.signal_number, applied=_applied(answer))
+
+    async def _send(self, run_id: str, signal_id: str, signal: Signal) -> SendSignalResponse:
         tenant = current_tenant()
-        with naming(request.run_id):
+        with naming(run_id):
             answer = await self.neighbours.ownership.SendSignal(
-                SendSignalRequest(
-                    tenant=tenant,
-                    run_id=request.run_id,
-                    signal_id=_CANCEL_ID,
-                    signal=Signal(cancel=Signal.Cancel(reason=request.reason)),
-                ),
+                SendSignalRequest(tenant=tenant, run_id=run_id, signal_id=signal_id, signal=signal),
                 timeout=self.settings.read_timeout,
             )
             if answer.outcome == SIGNAL_OUTCOME_NOT_FOUND:
-                raise await self.missing(tenant, request.run_id)
-        applied = answer.outcome in (SIGNAL_OUTCOME_SENT, SIGNAL_OUTCOME_RUN_ENDED)
-        return CancelRunResponse(run=answer.run, applied=applied)
+                raise await self.missing(tenant, run_id)
+        return answer
+
+
+def _applied(answer: SendSignalResponse) -> bool:
+    return answer.outcome in (SIGNAL_OUTCOME_SENT, SIGNAL_OUTCOME_RUN_ENDED)

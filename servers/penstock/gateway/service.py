@@ -16,10 +16,11 @@ from penstock.gateway.run_creation import RunCreation
 from penstock.gateway.run_records import RunRecords
 from penstock.gateway.run_streams import Cursor, RunStreams
 from penstock.gateway.status import MeshStatus
+from penstock.gateway.topics import Topics
 from penstock.v1 import gateway_pb2 as pb
 from penstock.v1.gateway_pb2_grpc import GatewayServiceServicer
 from penstock.v1.orchestrator_pb2 import StartRunResponse
-from penstock.wire.errors import NOT_BUILT, NotFound, Unimplemented
+from penstock.wire.errors import NotFound
 from penstock.wire.rules.fields import check_id
 from penstock.wire.rules.findings import Findings
 
@@ -38,6 +39,7 @@ class GatewayParts:
     records: RunRecords
     conversations: Conversations
     catalogue: Catalogue
+    topics: Topics
     status: MeshStatus
 
 
@@ -99,8 +101,8 @@ class GatewayService(GatewayServiceServicer):
         return await self._parts.records.cancel(request)
 
     async def SignalRun(self, request: pb.SignalRunRequest, context: Context) -> pb.SignalRunResponse:
-        """Answers that signals other than cancel are not built yet."""
-        raise Unimplemented("signals other than cancel are not built yet; CancelRun ends a run", reason=NOT_BUILT)
+        """Makes an approval or input for a run durable."""
+        return await self._parts.records.signal(request)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
         """Returns a conversation without its messages."""
@@ -127,15 +129,14 @@ class GatewayService(GatewayServiceServicer):
         return await self._parts.catalogue.workflows(request)
 
     async def PublishEvent(self, request: pb.PublishEventRequest, context: Context) -> pb.PublishEventResponse:
-        """Answers that topics are not built yet."""
-        raise Unimplemented("topics are not built yet: PublishEvent comes with a later version", reason=NOT_BUILT)
+        """Publishes events to a topic."""
+        return await self._parts.topics.publish(request)
 
-    async def SubscribeEvents(
+    async def SubscribeEvents(  # type: ignore[override] # a coroutine that writes answers a stream as well
         self, request_iterator: AsyncIterator[pb.SubscribeEventsRequest], context: Context
-    ) -> AsyncGenerator[pb.SubscribeEventsResponse]:
-        """Answers that topics are not built yet."""
-        raise Unimplemented("topics are not built yet: SubscribeEvents comes with a later version", reason=NOT_BUILT)
-        yield  # makes this a stream
+    ) -> None:
+        """Streams a topic's events to one member of a group, and takes its answers."""
+        await self._parts.topics.subscribe(request_iterator, context.write)
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:
         """Returns the mesh's condition as this gateway sees it."""

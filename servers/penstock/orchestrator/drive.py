@@ -25,11 +25,12 @@ from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
 from penstock.v1.run_log_pb2 import TAIL_INCLUDE_SIGNALS, PendingSignal, RunRecord
 from penstock.v1.run_pb2 import RUN_STATE_SUCCEEDED
 from penstock.v1.session_pb2 import SessionMessage
-from penstock.wire.errors import PenstockError
+from penstock.wire.errors import DataLoss, PenstockError
 from penstock.wire.status import failed_status, to_status
 
 if TYPE_CHECKING:
     from penstock.run_log.reader import LogReader
+    from penstock.run_log.tail import Tail
     from penstock.run_log.writer import LogWriter
 
 logger = logging.getLogger(__name__)
@@ -136,16 +137,28 @@ class RunDriver:
 
     async def _signal(self) -> Cancelled | None:
         """Waits for a cancel; None: the log has its last event, so the steps are about to hear the same."""
+        generation = self._record.run.generation
+        while True:
+            try:
+                async with self._tail() as tail:
+                    while (batch := await tail.next()) is not None:
+                        if batch.generation != generation:
+                            # The end of the history was lost. It may have been the run's end, after which nobody would
+                            # drive it: an entry says that somebody does. An owner keeps no checkpoint to be erased.
+                            generation = batch.generation
+                            await self._log.append(checkpoint=b"")
+                        for signal in batch.signals:
+                            if signal.signal.HasField("cancel"):
+                                return Cancelled(signal)
+                return None
+            except DataLoss as lost:
+                logger.warning("run %s goes on: %s", self._record.run.run_id, lost)
+
+    def _tail(self) -> Tail:
         record = self._record
-        tail = self._driving.reader.open(
+        return self._driving.reader.open(
             record.tenant, record.run.run_id, include=[TAIL_INCLUDE_SIGNALS], patience=float("inf")
         )
-        async with tail:
-            while (batch := await tail.next()) is not None:
-                for signal in batch.signals:
-                    if signal.signal.HasField("cancel"):
-                        return Cancelled(signal)
-        return None
 
     async def _end(self, end: Succeeded | Failed | Cancelled) -> None:
         run = self._record.run

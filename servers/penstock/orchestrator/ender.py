@@ -19,7 +19,7 @@ from penstock.orchestrator.run_telemetry import ended
 from penstock.run_log.refusal import AppendRefused
 from penstock.v1 import run_event_pb2
 from penstock.v1.run_event_pb2 import RunEvent, SignalTaken
-from penstock.v1.run_log_pb2 import ReadRunsRequest, RunName, RunRecord
+from penstock.v1.run_log_pb2 import APPEND_OUTCOME_RUN_FINISHED, ReadRunsRequest, RunName, RunRecord
 from penstock.v1.run_pb2 import RUN_STATE_QUEUED, RUN_STATE_RUNNING, RUN_STATE_WAITING
 from penstock.wire.status import failed_status
 
@@ -78,6 +78,8 @@ class Ender:
             try:
                 await self.end(now, error)
             except AppendRefused as refused:
+                if refused.outcome == APPEND_OUTCOME_RUN_FINISHED:
+                    return  # readers don't see that end before it is as durable as the run asks for
                 logger.warning("could not end run %s: %s", record.run.run_id, refused)
             else:
                 return

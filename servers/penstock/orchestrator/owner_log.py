@@ -27,7 +27,9 @@ class OwnerLog:
         self._record = record
         self._writer: RunWriter | None = None
 
-    async def append(self, *events: RunEvent, session_messages: Sequence[SessionMessage] = ()) -> AppendEventsResult:
+    async def append(
+        self, *events: RunEvent, session_messages: Sequence[SessionMessage] = (), checkpoint: bytes | None = None
+    ) -> AppendEventsResult:
         """Appends events in one atomic entry; raises AppendRefused."""
         if self._writer is None:
             record = self._record
@@ -38,7 +40,7 @@ class OwnerLog:
                 traceparent=record.traceparent,
             )
         try:
-            return await self._writer.append(*events, session_messages=session_messages)
+            return await self._writer.append(*events, session_messages=session_messages, checkpoint=checkpoint)
         except AppendRefused:
             self._writer = None
             raise

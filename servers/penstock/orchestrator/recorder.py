@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +22,7 @@ from penstock.v1.run_log_pb2 import (
     RunName,
     RunRecord,
 )
-from penstock.wire.errors import PenstockError
+from penstock.wire.errors import PenstockError, Unavailable
 from penstock.wire.status import from_inner_error
 from penstock.wire.tracing_parents import linking
 
@@ -46,6 +47,10 @@ _UNCLEAR: Final = frozenset(
     }
 )
 
+
+# Where replicas are to confirm a run, it is asked for again so far apart, and for so long: less than callers wait.
+_CONFIRM_PAUSE_S: Final = (0.02, 0.5)
+_CONFIRM_S: Final = 5.0
 
 # How often, and how far apart, a run is looked for whose answer was lost: the call may be late, but not for ever.
 _LOOKS: Final = 3
@@ -77,11 +82,32 @@ class Recorder:
         self._doubt = asyncio.Event()
 
     async def record(self, entry: RecordRunsEntry) -> RecordRunsResult:
-        """Records a run and returns what came of it.
+        """Records a run and returns what came of it, once that is as durable as the run asks for.
 
         Raises:
+            Unavailable: the run is there, but not as durable yet; its driver goes on, and the same key finds it.
             PenstockError: the state layer did not answer, or refused the call.
         """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _CONFIRM_S
+        first = result = await self._ask(entry)
+        pause, longest = _CONFIRM_PAUSE_S
+        while result.HasField("record") and not result.durable:
+            if loop.time() + pause > give_up_at:
+                raise Unavailable(
+                    f"too few replicas have confirmed that run {entry.run_id} is recorded; ask again with the same key",
+                    reason="NOT_DURABLE",
+                    retry_after=longest,
+                )
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, longest)
+            result = await self._ask(entry)
+        if result.HasField("record"):
+            # A repeat finds the run that the first call made.
+            result.outcome = first.outcome
+        return result
+
+    async def _ask(self, entry: RecordRunsEntry) -> RecordRunsResult:
         future: asyncio.Future[RecordRunsResult] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(entry, future))
         self._wake.set()

@@ -18,6 +18,7 @@ from penstock.interceptors.guard import Load
 from penstock.interceptors.stack import server_stack
 from penstock.server import building
 from penstock.server.address import Address
+from penstock.server.administration import administering
 from penstock.server.building import Parts
 from penstock.server.channels import Channels
 from penstock.server.config import Config
@@ -95,6 +96,7 @@ class Mesh:
     running: Mapping[str, Any]
     readiness: Mapping[str, Readiness]
     listeners: tuple[Listener, ...]
+    admin: Address | None = None
 
     @property
     def address(self) -> Address:
@@ -144,8 +146,9 @@ async def _mesh(config: Config, identity: ProcessIdentity) -> AsyncGenerator[Mes
             await stack.enter_async_context(_listening(config, address, names, running, readiness, loads, identity))
             for address, names in _places(config)
         ]
+        admin = await stack.enter_async_context(administering(config, running))
         await stack.enter_async_context(_checking(list(readiness.values())))
-        yield Mesh(identity, running, readiness, tuple(listeners))
+        yield Mesh(identity, running, readiness, tuple(listeners), admin)
 
 
 async def _started(name: str, layer: Layer, parts: Parts, stack: AsyncExitStack) -> Any:

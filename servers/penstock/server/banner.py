@@ -21,6 +21,8 @@ def banner(config: Config, mesh: Mesh, exports: Exports) -> str:
     for listener in mesh.listeners:
         what = "gateway (the public door)" if listener.layers == ("gateway",) else ", ".join(listener.layers)
         lines.append(_row("serving", f"{listener.address}  {what}"))
+    if mesh.admin is not None and config.admin_listen != "auto":
+        lines.append(_row("serving", f"{mesh.admin}  administration of the store (penstock-admin)"))
     outside = {name for listener in mesh.listeners for name in listener.layers}
     inside = [name for name in config.hosted if name not in outside]
     if inside:

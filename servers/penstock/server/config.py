@@ -52,6 +52,10 @@ class Config:
     inner_listen: Address | None
     """Where the other layers of a process with a gateway can be reached from outside; default nowhere."""
 
+    admin_listen: Address | str
+    """Where the store is administered: an address on this machine, `auto` (default: for a SQLite file the socket
+    FILE.admin beside it, else nowhere) or `none`."""
+
     metrics_listen: Address | None
     """Where Prometheus can fetch metrics, at /metrics; default nowhere."""
 
@@ -192,6 +196,7 @@ def _config(values: Mapping[Key, Any], reading: _Reading) -> Config | None:
         hosted=tuple(layer for layer in LAYER_NAMES if layer in hosted),
         listen=values["listen",],
         inner_listen=values["inner_listen",],
+        admin_listen=values["admin_listen",],
         metrics_listen=values["metrics_listen",],
         connect=values["connect",],
         tenant=values["tenant",],

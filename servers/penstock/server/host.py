@@ -64,6 +64,7 @@ def listening_server(
 def _bind_once(address: Address) -> None:
     """Finds out what grpc does not tell: why an address can't be bound."""
     if address.path:
+        _find_free(address)
         return
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -80,3 +81,15 @@ def _bind_once(address: Address) -> None:
                 f"can't listen on {address}: {error.strerror}; stop what listens there, or choose another address "
                 "with --listen (port 0 takes any free one)"
             ) from error
+
+
+def _find_free(address: Address) -> None:
+    """Finds out whether somebody listens at a socket's path, which grpc would take away without a word."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(address.path)
+        except OSError:
+            return  # nothing is there, or was left behind by a process that is no more
+    raise NotListening(
+        f"can't listen on {address}: another process does; give each process a path of its own, or stop the other"
+    )

@@ -67,6 +67,9 @@ def penstockd(
         str | None, typer.Option(help="Where the door (or, without gateway, the layers) listens.")
     ] = None,
     inner_listen: Annotated[str | None, typer.Option(help="Where the other layers listen beside a gateway.")] = None,
+    admin_listen: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where the store is administered; default: beside its file.")
+    ] = None,
     metrics_listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where Prometheus can fetch metrics, at /metrics.")
     ] = None,
@@ -80,7 +83,7 @@ def penstockd(
         str | None, typer.Option(metavar="URL", help="Its OpenAI-compatible server, as in http://127.0.0.1:11434/v1.")
     ] = None,
     workflow: Annotated[Many | None, typer.Option(metavar="FILE", help="A named plan for the orchestrator.")] = None,
-    state: Annotated[str | None, typer.Option(metavar="URL", help="The store, as in sqlite:///penstock.db.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="URL", help="The store: sqlite:///FILE or redis://HOST.")] = None,
     app_dir: Annotated[str | None, typer.Option(help="Directory from which agents and tools are imported.")] = None,
     reflection: Annotated[bool | None, typer.Option(help="Let tools list and describe the services.")] = None,
     drain_seconds: Annotated[str | None, typer.Option(help="Most seconds to wait for work when stopping.")] = None,
@@ -102,6 +105,7 @@ def penstockd(
         ("--layers", "layers", layers),
         ("--listen", "listen", listen),
         ("--inner-listen", "inner_listen", inner_listen),
+        ("--admin-listen", "admin_listen", admin_listen),
         ("--metrics-listen", "metrics_listen", metrics_listen),
         ("--connect", "connect", connect),
         ("--agent", "agents", agent),

@@ -63,6 +63,7 @@ _TOP: Final = (
     Option(("layers", "hosted"), LAYER_NAMES, *_listed(kinds.one_of(*LAYER_NAMES))),
     Option(("listen",), Address("127.0.0.1", 50051), *_same(kinds.address)),
     Option(("inner_listen",), None, *_same(kinds.optional_address)),
+    Option(("admin_listen",), "auto", *_same(kinds.admin_address)),
     Option(("metrics_listen",), None, *_same(kinds.optional_tcp_address)),
     Option(("connect",), {}, *_same(kinds.target), entries=True),
     Option(("state",), StateSettings().url, *_same(kinds.url)),

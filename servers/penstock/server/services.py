@@ -15,6 +15,7 @@ from penstock.v1 import (
     ownership_pb2_grpc,
     run_log_pb2_grpc,
     session_pb2_grpc,
+    state_admin_pb2_grpc,
     state_pb2_grpc,
     tool_runner_pb2_grpc,
 )
@@ -58,6 +59,11 @@ SERVICES: Final[Mapping[str, Sequence[Service]]] = {
         Service("penstock.v1.LimitService", "limits", limit_pb2_grpc.add_LimitServiceServicer_to_server),
     ),
 }
+
+# Served on the listener for administration alone, never where layers or strangers call.
+ADMIN_SERVICES: Final = (
+    Service("penstock.v1.StateAdminService", "admin", state_admin_pb2_grpc.add_StateAdminServiceServicer_to_server),
+)
 
 
 def service_names(layer: str) -> tuple[str, ...]:

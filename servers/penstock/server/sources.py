@@ -12,7 +12,9 @@ PREFIX: Final = "PENSTOCK_"
 DEFAULT_FILE: Final = "penstock.toml"
 
 # Read by other programs of ours, or before the configuration is.
-NOT_CONFIGURATION: Final = frozenset({"PENSTOCK_CONFIG", "PENSTOCK_ADDRESS", "PENSTOCK_READY_FILE"})
+NOT_CONFIGURATION: Final = frozenset(
+    {"PENSTOCK_CONFIG", "PENSTOCK_ADDRESS", "PENSTOCK_ADMIN_ADDRESS", "PENSTOCK_READY_FILE"}
+)
 
 _BETWEEN_ENTRIES: Final = re.compile(r",\s*(?=[A-Za-z0-9._:-]+=)")
 

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from penstock.server.address import Address
@@ -101,6 +102,26 @@ def address(value: Any) -> Address:
 def optional_address(value: Any) -> Address | None:
     """Reads where to listen; empty: nowhere."""
     return Address.parse(value) if any_text(value) else None
+
+
+def admin_address(value: Any) -> Address | str:
+    """Reads where to administer: `auto`, `none`, or an address that no other machine can reach."""
+    if text(value) in ("auto", "none"):
+        return str(value)
+    read = Address.parse(value)
+    if not read.path and not _is_loopback(read.host):
+        raise ValueError(
+            f"{value!r} can be reached by other machines, and whoever reaches it may read and write everything; "
+            "write unix:/path, 127.0.0.1:PORT, auto or none"
+        )
+    return read
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def optional_tcp_address(value: Any) -> Address | None:

@@ -2,8 +2,13 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
+LARGEST_STEP_US: Final = 86_400_000_000
+"""Microseconds by which a machine's clock may be set back between two lives of a store without a version that comes
+twice: versions of what is gone are remembered for that long."""
 
 
 class StoreClock:

@@ -1,12 +1,18 @@
-"""`EventService`: topics, which this version does not have yet."""
+"""`EventService`: topics."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
+from penstock.state.settings import StateSettings
+from penstock.state.topic_store import OWN_GROUP_PREFIX, Demand, Member, TopicStore
+from penstock.state.topics.delivery import deliver
+from penstock.state.topics.rules import check_acknowledge, check_publish, check_subscribe
 from penstock.v1 import event_pb2 as pb
 from penstock.v1.event_pb2_grpc import EventServiceServicer
-from penstock.wire.errors import NOT_BUILT, Unimplemented
+from penstock.wire.ids import random_id
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -15,17 +21,31 @@ if TYPE_CHECKING:
 
 
 class EventsService(EventServiceServicer):
-    """Answers that topics are designed, and not built yet."""
+    """Serves topics from a store."""
 
-    async def Publish(self, request: pb.PublishRequest, context: Context) -> NoReturn:
-        raise _later()
+    def __init__(self, store: TopicStore, settings: StateSettings) -> None:
+        self._store = store
+        self._settings = settings
 
-    async def Subscribe(self, request: pb.SubscribeRequest, context: Context) -> NoReturn:  # type: ignore[override] # a coroutine may answer a stream too
-        raise _later()
+    async def Publish(self, request: pb.PublishRequest, context: Context) -> pb.PublishResponse:
+        check_publish(request)
+        return pb.PublishResponse(positions=await self._store.publish(request.tenant, request.topic, request.events))
 
-    async def Acknowledge(self, request: pb.AcknowledgeRequest, context: Context) -> NoReturn:
-        raise _later()
+    async def Subscribe(self, request: pb.SubscribeRequest, context: Context) -> AsyncGenerator[pb.SubscribeResponse]:
+        most, visibility = check_subscribe(request)
+        stream = random_id("stream")
+        group = request.group or f"{OWN_GROUP_PREFIX}{stream}"
+        deliveries = deliver(
+            self._store,
+            Member(request.tenant, request.topic, group, stream),
+            Demand(most, self._settings.max_response_bytes, int(visibility * 1_000_000)),
+            from_position=request.from_position if request.HasField("from_position") else None,
+            heartbeat=self._settings.heartbeat,
+        )
+        async with aclosing(deliveries):
+            async for response in deliveries:
+                yield response
 
-
-def _later() -> Unimplemented:
-    return Unimplemented("this version has no topics; they come with a later one", reason=NOT_BUILT)
+    async def Acknowledge(self, request: pb.AcknowledgeRequest, context: Context) -> pb.AcknowledgeResponse:
+        check_acknowledge(request)
+        return pb.AcknowledgeResponse(unknown_positions=await self._store.acknowledge(request))

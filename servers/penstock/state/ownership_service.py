@@ -8,7 +8,9 @@ from penstock.state.stores import OwnershipStore
 from penstock.state.violations import MAX_BATCH, Violations
 from penstock.v1 import ownership_pb2 as pb
 from penstock.v1.ownership_pb2_grpc import OwnershipServiceServicer
-from penstock.wire.errors import NOT_BUILT, Unimplemented
+from penstock.wire.rules.fields import check_id
+from penstock.wire.rules.findings import Findings
+from penstock.wire.rules.signal import check_signal
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 _LONGEST_WAIT = 60.0
 _SHORTEST_LEASE = 0.1
 _LONGEST_LEASE = 300.0
-_MAX_REASON = 1024
 
 
 class OwnershipService(OwnershipServiceServicer):
@@ -48,18 +49,10 @@ class OwnershipService(OwnershipServiceServicer):
         return await self._store.renew(request.instance_id, round(ttl * 1e6))
 
     async def SendSignal(self, request: pb.SendSignalRequest, context: Context) -> pb.SendSignalResponse:
-        violations = Violations()
-        violations.id("tenant", request.tenant)
-        violations.id("run_id", request.run_id)
-        violations.id("signal_id", request.signal_id)
-        kind = request.signal.WhichOneof("kind")
-        if kind is None:
-            violations.add("signal", "says nothing: set cancel, approval or input")
-        elif len(request.signal.cancel.reason) > _MAX_REASON:
-            violations.add("signal.cancel.reason", f"must be at most {_MAX_REASON} characters")
-        violations.raise_any()
-        if kind != "cancel":
-            raise Unimplemented(
-                f"this version delivers cancel only; {kind} signals come with a later one", reason=NOT_BUILT
-            )
+        findings = Findings()
+        check_id(findings, "tenant", request.tenant)
+        check_id(findings, "run_id", request.run_id)
+        check_id(findings, "signal_id", request.signal_id)
+        check_signal(findings, request.signal)
+        findings.raise_any()
         return await self._store.signal(request)

@@ -16,7 +16,7 @@ from penstock.state.settings import StateSettings
 from penstock.state.stores import RunStore
 from penstock.state.tails.follow import follow
 from penstock.state.tails.tail import open_tail
-from penstock.state.tails.tail_stream import TailStream
+from penstock.state.tails.tail_stream import INCLUDES, MAX_CREDIT, TailStream
 from penstock.state.violations import Violations
 from penstock.v1 import run_log_pb2 as pb
 from penstock.v1.run_log_pb2 import APPEND_OUTCOME_INVALID, RECORD_OUTCOME_REFUSED
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 
 _LOGGER = logging.getLogger(__name__)
-
-_NO_CREDIT_LIMIT = 2**62
 
 
 class RunLogService(RunLogServiceServicer):
@@ -110,6 +108,8 @@ class RunLogService(RunLogServiceServicer):
         violations.id("run_id", request.run_id)
         if pb.TailInclude.TAIL_INCLUDE_SIGNALS in request.include:
             violations.add("include", "signals come by TailEvents only")
+        if not INCLUDES.issuperset(request.include):
+            violations.add("include", "asks for something that is not known here")
         violations.raise_any()
         tail = await open_tail(
             self._store,
@@ -118,7 +118,7 @@ class RunLogService(RunLogServiceServicer):
             generation=request.generation,
             after=request.after_sequence,
             include=request.include,
-            credit=_NO_CREDIT_LIMIT,
+            credit=MAX_CREDIT,
         )
         batches = follow(tail, self._settings.max_response_bytes, to_the_end=request.follow)
         async with aclosing(batches):

@@ -2,11 +2,12 @@
 
 from penstock.state.clock import from_timestamp
 from penstock.state.stores import RunQuery
-from penstock.state.violations import Violations
+from penstock.state.violations import MAX_LABELS, Violations
 from penstock.v1.run_log_pb2 import FindRunsRequest
 from penstock.v1.run_pb2 import RunState
 
 _PAGE = 50
+_STATES = frozenset(RunState.values())
 
 
 def run_query(request: FindRunsRequest, place: bytes, max_bytes: int) -> RunQuery:
@@ -19,6 +20,10 @@ def run_query(request: FindRunsRequest, place: bytes, max_bytes: int) -> RunQuer
     violations.id("tenant", request.tenant)
     violations.id("session_id", request.session_id, optional=True)
     limit = violations.page_size(request.page_size, _PAGE)
+    violations.count("labels", len(request.labels), MAX_LABELS)
+    violations.count("states", len(request.states))
+    if not _STATES.issuperset(request.states):
+        violations.add("states", "has a state that is not known here")
     violations.time("created_after_time", request.created_after_time)
     violations.time("created_before_time", request.created_before_time)
     violations.raise_any()

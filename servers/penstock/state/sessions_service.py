@@ -8,7 +8,6 @@ from penstock.state.stores import SessionStore
 from penstock.state.violations import MAX_VALUE_BYTES, Violations
 from penstock.v1 import session_pb2 as pb
 from penstock.v1.session_pb2_grpc import SessionServiceServicer
-from penstock.wire.rules.fields import parse_json
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -30,12 +29,8 @@ class SessionsService(SessionServiceServicer):
 
     async def UpdateSession(self, request: pb.UpdateSessionRequest, context: Context) -> pb.UpdateSessionResponse:
         violations = _named(request)
-        violations.size("data_json", len(request.data_json.encode()), MAX_VALUE_BYTES)
-        if request.data_json:
-            try:
-                parse_json(request.data_json)
-            except ValueError as error:
-                violations.add("data_json", str(error))
+        if violations.size("data_json", len(request.data_json.encode()), MAX_VALUE_BYTES) and request.data_json:
+            violations.json("data_json", request.data_json)
         violations.raise_any()
         return await self._store.update(request)
 

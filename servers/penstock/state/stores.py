@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from penstock.state.care import StoreCare
+from penstock.state.limit_store import LimitStore
+from penstock.state.topic_store import TopicStore
 from penstock.v1.ownership_pb2 import ClaimedRun, RenewLeaseResponse, SendSignalRequest, SendSignalResponse
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_log_pb2 import (
@@ -141,19 +144,24 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """Represents how far a log is now, as readers may see it."""
+    """Represents how far a log is now, as readers may see it; what stood before its first sequence was trimmed."""
 
     last_sequence: int
     finished: bool
+    first_sequence: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class LogPiece:
-    """Represents events read from a log, and the sequence up to which the reader has now seen all it wants."""
+    """Represents events read from a log, and the sequence up to which the reader has now seen all it wants.
+
+    They stand in `events`, or as they are encoded in a ReadEventsResponse in `packed`.
+    """
 
     events: Sequence[RunEvent]
     read_to: int
     size: int
+    packed: bytes = b""
 
 
 class RunLog(Protocol):
@@ -200,7 +208,10 @@ class OwnershipStore(Protocol):
         """Keeps or takes up a lease for `ttl_us` from now; 0 gives it back."""
 
     def signal(self, request: SendSignalRequest) -> Awaitable[SendSignalResponse]:
-        """Makes a cancel durable, or ends a run that nobody owns."""
+        """Makes a signal durable, or ends a queued run that is to be cancelled.
+
+        Raises ResourceExhausted when too many signals of the run wait to be taken in.
+        """
 
 
 class Store(Protocol):
@@ -222,5 +233,20 @@ class Store(Protocol):
     def ownership(self) -> OwnershipStore:
         """Leases, claims and signals."""
 
+    @property
+    def limits(self) -> LimitStore:
+        """The counters."""
+
+    @property
+    def care(self) -> StoreCare:
+        """The look at the store as a whole."""
+
+    @property
+    def topics(self) -> TopicStore:
+        """The topics."""
+
     async def check(self) -> str:
         """Writes and reads a little; returns how that went in words, or raises."""
+
+    async def sweep(self) -> bool:
+        """Does a bounded piece of what time asks for: trims, expires, publishes; True: there is more to do now."""

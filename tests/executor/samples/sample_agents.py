@@ -110,6 +110,13 @@ async def outputs_nan(task: str, context: AgentContext) -> Items:
     yield Output(float("nan"))
 
 
+async def outputs_deep(task: str, context: AgentContext) -> Items:
+    deep: list[object] = []
+    for _ in range(101):
+        deep = [deep]
+    yield Output(deep)
+
+
 async def explains(task: str, context: AgentContext) -> Items:
     raise AgentError("the text is in no language I know", reason="LANGUAGE")
     yield ""

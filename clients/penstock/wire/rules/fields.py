@@ -1,6 +1,7 @@
 """Rules for single fields that several requests have in common."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ from penstock.wire.rules.findings import Findings, shorten
 LONGEST_SECONDS: Final = 30 * 24 * 3600
 MOST_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 50
+MOST_JSON_LEVELS: Final = 100
+
+_STEPS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+_NEITHER_BRACKET_NOR_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^\[\]{}"]+')
 
 
 def check_id(findings: Findings, path: str, text: str, *, required: bool = True) -> None:
@@ -49,17 +54,17 @@ def check_duration(findings: Findings, path: str, duration: Duration, *, zero: b
 
 
 def parse_json(text: str) -> Any:
-    """Reads JSON strictly: no NaN, no half characters, and numbers as text so that none is rounded.
+    """Reads JSON strictly: no NaN, no half characters, at most 100 levels, and numbers as text so that none is rounded.
 
     Raises:
         ValueError: with a text for the caller.
     """
+    if _is_too_deep(text):
+        raise ValueError(f"is nested more than {MOST_JSON_LEVELS} levels deep")
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
     except UnicodeEncodeError:
         raise ValueError("holds half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
@@ -70,6 +75,18 @@ def parse_json(text: str) -> Any:
 def quoted(text: str) -> str:
     """Returns a text as it may stand in an error: quoted, without control characters, and not too long."""
     return repr(shorten(text, 60))
+
+
+def _is_too_deep(text: str) -> bool:
+    """Tells whether lists and objects stand in each other too deep, in JSON and in whatever looks like it."""
+    if text.count("[") + text.count("{") <= MOST_JSON_LEVELS:
+        return False
+    levels = 0
+    for bracket in _NEITHER_BRACKET_NOR_STRING.sub("", text):
+        levels += _STEPS.get(bracket, 0)
+        if levels > MOST_JSON_LEVELS:
+            return True
+    return False
 
 
 def _refuse_constant(name: str) -> None:

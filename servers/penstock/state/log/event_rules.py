@@ -22,12 +22,13 @@ _ENDS: Final = frozenset({RunState.RUN_STATE_SUCCEEDED, RunState.RUN_STATE_FAILE
 
 def is_step_id(text: str) -> bool:
     """Tells whether a text may name a step, or work inside one: ids with a slash between them."""
-    return all(is_id(part) for part in text.split("/"))
+    return is_id(text) or all(map(is_id, text.split("/")))
 
 
 def check_events(entry: AppendEventsEntry) -> None:
     """Raises Refused when an event is malformed, or not for this writer to write."""
-    if sum(event.ByteSize() for event in entry.events) > MAX_ENTRY_BYTES:
+    # The whole entry is measured in a quarter of the time, and hardly ever has as much.
+    if entry.ByteSize() > MAX_ENTRY_BYTES and sum(map(RunEvent.ByteSize, entry.events)) > MAX_ENTRY_BYTES:
         raise invalid(f"events: together at most {MAX_ENTRY_BYTES} bytes; split the entry")
     last = len(entry.events) - 1
     for position, event in enumerate(entry.events):

@@ -23,7 +23,8 @@ class RunHead:
 
     `record` holds what changes as the run goes on and is stored when `changed`; `waiting` has the steps that wait,
     `writers` the newest number of each writer; `output_sequence` is that of the event with the run's output, 0: none
-    yet; not `stored` is a new run, whose row is written once its first events are in the log.
+    yet; `outbox` is what of its life has not been marked as to be published yet; not `stored` is a new run, whose row
+    is written once its first events are in the log.
     """
 
     number: int
@@ -42,6 +43,7 @@ class RunHead:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     changed: bool = False
     stored: bool = True
+    outbox: int = 0
 
     def __post_init__(self) -> None:
         self.steps = {step.step_id: step for step in self.record.steps}

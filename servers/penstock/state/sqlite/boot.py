@@ -1,12 +1,15 @@
 """Telling a machine that lost its power from a process that died, and what follows for the run logs."""
 
+import logging
 import sqlite3
 import time
 from pathlib import Path
+from typing import Final
 
 from penstock.state.sqlite.schema import read_meta, write_meta
 from penstock.v1.run_log_pb2 import RunRecord
 
+_LOGGER: Final = logging.getLogger(__name__)
 _LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -39,17 +42,20 @@ def enter(connection: sqlite3.Connection, boot_id: str, synchronous: str) -> int
     write_meta(connection, "boot_id", boot_id)
     write_meta(connection, "synchronous", synchronous)
     connection.execute("COMMIT")
-    _sync(connection)  # lost with the power, the marks could not tell of what was lost with them
+    sync(connection)  # lost with the power, the marks could not tell of what was lost with them
     return generation
 
 
 def leave(connection: sqlite3.Connection) -> None:
     """Marks the store, once it is synced, as shut down cleanly: no later change of the boot id means a loss."""
-    if _sync(connection):
-        write_meta(connection, "in_use", 0)
+    try:
+        if sync(connection):
+            write_meta(connection, "in_use", 0)
+    except sqlite3.OperationalError as error:
+        _LOGGER.warning("the store could not be marked as shut down cleanly: %s", error)
 
 
-def _sync(connection: sqlite3.Connection) -> bool:
+def sync(connection: sqlite3.Connection) -> bool:
     """Puts what is committed on the disk; False: someone who reads the file was in the way."""
     # Below FULL a commit is not synced, but moving what is committed from the -wal into the file is.
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -58,7 +64,7 @@ def _sync(connection: sqlite3.Connection) -> bool:
 
 def _renew(connection: sqlite3.Connection, generation: int) -> None:
     unfinished = connection.execute(
-        "SELECT number, head, coalesce((SELECT max(last) FROM chunks WHERE run = number), 0) FROM runs WHERE state < 4"
+        "SELECT number, head, coalesce((SELECT max(last) FROM logs WHERE run = number), 0) FROM runs WHERE state < 4"
     ).fetchall()
     for number, head, last in unfinished:
         record = RunRecord.FromString(head)

@@ -6,14 +6,16 @@ from functools import partial
 
 from penstock.state.log.head import RunHead
 from penstock.state.sqlite.database import Transaction
+from penstock.state.sqlite.journal import Journal
 from penstock.state.sqlite.run_rows import load_head
 
 
 class HeadCache:
     """Keeps the heads used last, and forgets those of finished runs and of undone writes."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, journal: Journal) -> None:
         self._capacity = capacity
+        self._journal = journal
         self._heads: OrderedDict[tuple[str, str], RunHead] = OrderedDict()
 
     def get(self, connection: sqlite3.Connection, tenant: str, run_id: str) -> RunHead | None:
@@ -22,7 +24,7 @@ class HeadCache:
         if head is not None:
             self._heads.move_to_end((tenant, run_id))
             return head
-        head = load_head(connection, tenant, run_id)
+        head = load_head(connection, self._journal, tenant, run_id)
         if head is not None and not head.finished:
             self.put(head)
         return head

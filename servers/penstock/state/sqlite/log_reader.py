@@ -3,24 +3,24 @@
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from itertools import chain
+from typing import Any
 
 from penstock.state.log.event_rules import STREAMED
 from penstock.state.log.head import is_terminal
 from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.journal import Journal
+from penstock.state.sqlite.log_rows import entries_from
 from penstock.state.sqlite.recent import RecentRuns
 from penstock.state.sqlite.run_rows import LAST_SEQUENCE, read_signals
 from penstock.state.stores import LogPiece, LogState
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_log_pb2 import PendingSignal, ReadEventsResponse, RunRecord
 from penstock.v1.run_pb2 import Run
+from penstock.wire.errors import NotFound
 
-_STATE = f"SELECT state, {LAST_SEQUENCE} FROM runs WHERE number = ?"
+_STATE = f"SELECT state, {LAST_SEQUENCE}, first_sequence FROM runs WHERE number = ?"
 _SUMMARY = f"SELECT summary, head, {LAST_SEQUENCE} FROM runs JOIN specs ON run = number WHERE number = ?"
-# Begins with the chunk that holds the next event, found by its first sequence.
-_CHUNKS = (
-    "SELECT events FROM chunks WHERE run = :run AND last >= :next AND last >= first AND first >= "
-    "coalesce((SELECT max(first) FROM chunks WHERE run = :run AND first <= :next), 0) "
-)
 
 
 class SqliteRunLog:
@@ -29,6 +29,7 @@ class SqliteRunLog:
     def __init__(
         self,
         reader: sqlite3.Connection,
+        journal: Journal,
         hub: Hub,
         recent: RecentRuns,
         number: int,
@@ -37,6 +38,7 @@ class SqliteRunLog:
     ) -> None:
         self.generation = generation
         self._reader = reader
+        self._journal = journal
         self._hub = hub
         self._recent = recent
         self._number = number
@@ -47,12 +49,12 @@ class SqliteRunLog:
         known = self._recent.get(self._tenant, self._run_id)
         if known is not None:
             return known.state
-        state, last = self._reader.execute(_STATE, (self._number,)).fetchone()
-        return LogState(last_sequence=last, finished=is_terminal(state))
+        state, last, first = self._row(_STATE)
+        return LogState(last_sequence=last, finished=is_terminal(state), first_sequence=first)
 
     async def run(self) -> Run:
         """See RunLog."""
-        summary, head, last = self._reader.execute(_SUMMARY, (self._number,)).fetchone()
+        summary, head, last = self._row(_SUMMARY)
         run = RunRecord.FromString(summary + head).run
         run.last_sequence = run.durable_sequence = last
         return run
@@ -75,6 +77,12 @@ class SqliteRunLog:
                         return LogPiece(events, event.sequence, size)
         return LogPiece(events, max(last, events[-1].sequence) if events else last, size)
 
+    def _row(self, query: str) -> Any:
+        row = self._reader.execute(query, (self._number,)).fetchone()
+        if row is None:
+            raise NotFound.named("run", self._run_id)  # removed while it was read
+        return row
+
     def _chunks(self, first: int, lifecycle_only: bool) -> Generator[Sequence[RunEvent]]:
         known = self._recent.get(self._tenant, self._run_id)
         if known is not None and known.reaches_back_to(first):
@@ -82,10 +90,10 @@ class SqliteRunLog:
                 if chunk.lifecycle or not lifecycle_only:
                     yield chunk.events
             return
-        sql = f"{_CHUNKS} {'AND lifecycle = 1' if lifecycle_only else ''} ORDER BY first, entry"
-        with closing(self._reader.execute(sql, {"run": self._number, "next": first})) as rows:
-            for (packed,) in rows:
-                yield ReadEventsResponse.FromString(packed).events
+        with closing(entries_from(self._reader, self._number, first)) as moved:
+            for entry in chain(moved, self._journal.since(self._number, first)):
+                if entry.lifecycle or not lifecycle_only:
+                    yield ReadEventsResponse.FromString(entry.events).events
 
     async def signals(self, after: int) -> Sequence[PendingSignal]:
         """See RunLog."""
@@ -95,11 +103,11 @@ class SqliteRunLog:
         """See RunLog."""
         if generation > self.generation:
             return 0  # a history that this store has never had
-        row = self._reader.execute(
-            "SELECT last_common FROM bases WHERE run = ? AND generation > ? ORDER BY generation LIMIT 1",
-            (self._number, generation),
+        # What a newer one kept of this history, one newer still may have lost.
+        (common,) = self._reader.execute(
+            "SELECT min(last_common) FROM bases WHERE run = ? AND generation > ?", (self._number, generation)
         ).fetchone()
-        return 0 if row is None else int(row[0])
+        return int(common or 0)
 
     def watch(self, wake: Callable[[], None], *, lifecycle_only: bool) -> Callable[[], None]:
         """See RunLog."""

@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
+from itertools import islice
 
 from penstock.state.clock import StoreClock, to_timestamp
 from penstock.state.log.cap import check_cap
@@ -15,9 +17,13 @@ from penstock.state.settings import StateSettings
 from penstock.state.sqlite.database import Transaction
 from penstock.state.sqlite.heads import HeadCache
 from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.journal import Journal
+from penstock.state.sqlite.journal_entry import Entry
+from penstock.state.sqlite.log_rows import newest_entries
+from penstock.state.sqlite.outbox import ENDED, STARTED
 from penstock.state.sqlite.recent import Chunk, RecentRuns
 from penstock.state.sqlite.run_rows import first_unfinished, save_head
-from penstock.state.sqlite.session_rows import append_messages, ensure_session
+from penstock.state.sqlite.session_rows import SessionRows
 from penstock.state.stores import LogState
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_log_pb2 import (
@@ -44,14 +50,18 @@ class SqliteLogWriter:
     def __init__(
         self,
         heads: HeadCache,
+        journal: Journal,
         hub: Hub,
         recent: RecentRuns,
         clock: StoreClock,
         settings: StateSettings,
         keeps: Durability,
         turn_came: Callable[[], None],
+        sessions: SessionRows,
     ) -> None:
+        self._sessions = sessions
         self._heads = heads
+        self._journal = journal
         self._hub = hub
         self._recent = recent
         self._clock = clock
@@ -65,7 +75,7 @@ class SqliteLogWriter:
         if head is None:
             raise Refused(APPEND_OUTCOME_NOT_FOUND, f"there is no run {entry.run_id}")
         old = head.finished or entry.writer_sequence <= head.writers.get(entry.writer_id, 0)
-        if old and (repeated := _repeated(transaction, head, entry)) is not None:
+        if old and (repeated := self._repeated(transaction, head, entry)) is not None:
             return repeated
         check_fences(head, entry)
         if old:
@@ -122,13 +132,15 @@ class SqliteLogWriter:
                 if head.session_id:
                     transaction.protect()
                 self._check_turn(transaction, head)
-                fix_history(transaction.connection, head, now_us)
+                self._mark(head, STARTED)
+                self._sessions.fix_history(transaction.connection, head, now_us)
                 event.run_started.history_index = head.record.history_index
                 event.run_started.history_first_index = head.record.history_first_index
             apply(head, event, time, consequences)
-        if session_messages:
-            session = ensure_session(connection, head.tenant, head.session_id, now_us)
-            append_messages(connection, session, session_messages, now_us)
+        if head.session_id and (session_messages or consequences.finished):
+            self._sessions.take(connection, head, session_messages, now_us)
+        if consequences.finished:
+            self._mark(head, ENDED)
         if consequences.taken_signals:
             transaction.protect()
         packed = stamped.SerializeToString()
@@ -139,12 +151,12 @@ class SqliteLogWriter:
         if writer_id:
             head.writers[writer_id] = writer_sequence
         if writer_id or stamped.events:
-            connection.execute(
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
+            self._journal.append(
+                transaction,
+                Entry(
                     head.number,
-                    first,
                     head.entries,
+                    first,
                     head.last_sequence,
                     consequences.lifecycle,
                     writer_id,
@@ -162,6 +174,10 @@ class SqliteLogWriter:
             self._hub.touch(head.tenant, head.run_id, lifecycle=consequences.lifecycle)
             transaction.on_done(self._hub.publish)
         return (first, head.last_sequence) if stamped.events else (0, 0)
+
+    def _mark(self, head: RunHead, news: int) -> None:
+        if self._settings.lifecycle_topic:
+            head.outbox |= news
 
     def _tell(self, transaction: Transaction, head: RunHead, chunk: Chunk) -> None:
         state = LogState(head.last_sequence, head.finished)
@@ -196,19 +212,19 @@ class SqliteLogWriter:
         save_head(connection, head)
         transaction.on_done(self._turn_came)
 
+    def _repeated(self, transaction: Transaction, head: RunHead, entry: AppendEventsEntry) -> AppendEventsResult | None:
+        with closing(newest_entries(transaction.connection, self._journal, head.number)) as newest:
+            for kept in islice(newest, _REMEMBERED):
+                if kept.writer == entry.writer_id and kept.writer_sequence == entry.writer_sequence:
+                    numbers = (kept.first, kept.last) if kept.last >= kept.first else (0, 0)
+                    return _result(APPEND_OUTCOME_REPEATED, head, *numbers)
+        return None
+
     def _check_turn(self, transaction: Transaction, head: RunHead) -> None:
         if head.session_id:
             first = first_unfinished(transaction.connection, head.tenant, head.session_id)
             if first is not None and first != head.run_id:
                 raise invalid(f"run_started: run {first} of the same session has not ended")
-
-
-def fix_history(connection: sqlite3.Connection, head: RunHead, now_us: int) -> None:
-    """Notes which messages of its session a run reads: those that are there now."""
-    if head.session_id:
-        session = ensure_session(connection, head.tenant, head.session_id, now_us)
-        head.record.history_first_index = session.first_index
-        head.record.history_index = session.next_index
 
 
 def _keep_checkpoint(connection: sqlite3.Connection, head: RunHead, step_id: str, checkpoint: bytes) -> None:
@@ -221,22 +237,6 @@ def _keep_checkpoint(connection: sqlite3.Connection, head: RunHead, step_id: str
     if others + len(checkpoint) > _MAX_CHECKPOINT_BYTES:
         raise invalid(f"checkpoint: those of a run hold at most {_MAX_CHECKPOINT_BYTES} bytes together")
     connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (head.number, step_id, checkpoint))
-
-
-def _repeated(transaction: Transaction, head: RunHead, entry: AppendEventsEntry) -> AppendEventsResult | None:
-    # In the order of the key, and without the events, which come last in each row.
-    newest = transaction.connection.execute(
-        "SELECT writer, writer_sequence, first, last FROM chunks WHERE run = ? ORDER BY first DESC, entry DESC LIMIT ?",
-        (head.number, _REMEMBERED),
-    )
-    try:
-        for writer, writer_sequence, first, last in newest:
-            if writer == entry.writer_id and writer_sequence == entry.writer_sequence:
-                numbers = (first, last) if last >= first else (0, 0)
-                return _result(APPEND_OUTCOME_REPEATED, head, *numbers)
-    finally:
-        newest.close()
-    return None
 
 
 def _result(outcome: AppendOutcome, head: RunHead, first: int, last: int) -> AppendEventsResult:

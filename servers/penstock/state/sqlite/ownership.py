@@ -11,9 +11,9 @@ from penstock.state.sqlite.database import Database, Transaction
 from penstock.state.sqlite.ending import Ending
 from penstock.state.sqlite.heads import HeadCache
 from penstock.state.sqlite.leases import Claimed, holds_lease, remember_claim, remembered_claim, renew_lease
-from penstock.state.sqlite.log_writer import fix_history
 from penstock.state.sqlite.run_rows import read_record, save_head
-from penstock.state.sqlite.waiters import Waiters
+from penstock.state.sqlite.session_rows import SessionRows
+from penstock.state.waiters import Waiters
 from penstock.v1.ownership_pb2 import (
     ClaimedRun,
     RenewLeaseResponse,
@@ -29,8 +29,15 @@ class SqliteOwnership:
     """Says who drives which run."""
 
     def __init__(
-        self, database: Database, heads: HeadCache, ending: Ending, clock: StoreClock, waiters: Waiters
+        self,
+        database: Database,
+        heads: HeadCache,
+        ending: Ending,
+        clock: StoreClock,
+        waiters: Waiters,
+        sessions: SessionRows,
     ) -> None:
+        self._sessions = sessions
         self._database = database
         self._heads = heads
         self._ending = ending
@@ -75,12 +82,8 @@ class SqliteOwnership:
         """See OwnershipStore."""
 
         def operation(transaction: Transaction) -> SendSignalResponse:
-            outcome, number = self._ending.cancel(
-                transaction,
-                request.tenant,
-                request.run_id,
-                signal_id=request.signal_id,
-                reason=request.signal.cancel.reason,
+            outcome, number = self._ending.send(
+                transaction, request.tenant, request.run_id, signal_id=request.signal_id, signal=request.signal
             )
             record = read_record(transaction.connection, request.tenant, request.run_id, run_only=True)
             return SendSignalResponse(
@@ -112,7 +115,7 @@ class SqliteOwnership:
                 break
             self._heads.about_to_change(transaction, head)
             if head.record.epoch == 0:
-                fix_history(connection, head, now_us)
+                self._sessions.fix_history(connection, head, now_us)
             head.record.owner_instance_id = instance_id
             head.record.epoch += 1
             head.claimable = False

@@ -1,6 +1,7 @@
 """Recording runs: create-or-get, and what a busy session means for it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from penstock.state.clock import StoreClock
 from penstock.state.log.event_rules import check_events
@@ -18,7 +19,8 @@ from penstock.state.sqlite.run_rows import (
     read_record,
     unfinished_of_session,
 )
-from penstock.state.sqlite.session_rows import ensure_session
+from penstock.state.sqlite.run_search import note_labels
+from penstock.state.sqlite.session_rows import SessionRows
 from penstock.v1.run_log_pb2 import (
     RECORD_OUTCOME_DIFFERS,
     RECORD_OUTCOME_EXISTING,
@@ -37,8 +39,9 @@ from penstock.v1.run_pb2 import (
     ON_BUSY_REJECT,
     Durability,
     RunSpec,
+    Signal,
 )
-from penstock.wire.errors import FailedPrecondition, InvalidArgument
+from penstock.wire.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 
 
 class Recorder:
@@ -53,7 +56,9 @@ class Recorder:
         keeps: Durability,
         generation: int,
         turn_came: Callable[[], None],
+        sessions: SessionRows,
     ) -> None:
+        self._sessions = sessions
         self._turn_came = turn_came
         self._heads = heads
         self._log = log
@@ -86,7 +91,7 @@ class Recorder:
         now_us = self._clock.now_us()
         durability = entry.spec.durability or DURABILITY_PROCESS
         if entry.spec.session_id:
-            ensure_session(transaction.connection, entry.tenant, entry.spec.session_id, now_us)
+            self._sessions.ensure(transaction.connection, entry.tenant, entry.spec.session_id, now_us)
         new = new_run(transaction.connection, entry, now_us, self._generation, durability)
         head = new.head
         self._heads.put(head)
@@ -99,6 +104,7 @@ class Recorder:
         elif busy is None:
             head.claimable = True
         record = insert_run(transaction.connection, new)
+        note_labels(transaction.connection, entry.tenant, head.number, new.created_us, entry.spec.labels)
         if outcome == RECORD_OUTCOME_QUEUED:
             transaction.on_done(self._turn_came)  # there is more to claim, now or at its deadline
         return RecordRunsResult(outcome=outcome, record=record, interrupted_run_ids=interrupted, durable=True)
@@ -122,13 +128,10 @@ class Recorder:
         unfinished = unfinished_of_session(transaction.connection, entry.tenant, entry.spec.session_id)
         # The newest first, so that no turn comes to a run that is about to be cancelled.
         for run_id in reversed(unfinished):
-            self._ending.cancel(
-                transaction,
-                entry.tenant,
-                run_id,
-                signal_id=entry.run_id,
-                reason=f"interrupted by run {entry.run_id}",
-            )
+            cancel = Signal(cancel=Signal.Cancel(reason=f"interrupted by run {entry.run_id}"))
+            # Without room for one more a cancel waits already to be taken in, and one is enough.
+            with suppress(ResourceExhausted):
+                self._ending.send(transaction, entry.tenant, run_id, signal_id=entry.run_id, signal=cancel)
         return unfinished
 
 

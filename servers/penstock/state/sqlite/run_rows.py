@@ -2,17 +2,29 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
-from penstock.state.clock import to_timestamp
+from penstock.state.clock import from_timestamp, to_timestamp
 from penstock.state.log.head import RunHead, is_terminal
+from penstock.state.sqlite.journal import Journal
+from penstock.state.sqlite.log_rows import entries_from, newest_entries
+from penstock.state.sqlite.schema import LAST_REMOVED
 from penstock.v1.run_log_pb2 import PendingSignal, ReadEventsResponse, RecordRunsEntry, RunRecord
 from penstock.v1.run_pb2 import RUN_STATE_QUEUED, RUN_STATE_SUCCEEDED, Content, Durability, Run, RunSpec
 from penstock.wire.context import trace_id_of
 
-# Of the run in the row at hand; 0: its log is empty.
-LAST_SEQUENCE = (
-    "coalesce((SELECT last FROM chunks WHERE chunks.run = number ORDER BY first DESC, entry DESC LIMIT 1), 0)"
+# Of the run in the row at hand; 0: its log is empty. `journal_last` is the journal's (see `Journal.define`).
+LAST_SEQUENCE: Final = (
+    "coalesce(journal_last(number), "
+    "(SELECT last FROM logs WHERE logs.run = number ORDER BY first DESC, entry DESC LIMIT 1), 0)"
+)
+
+# Of all runs that there were: whoever still holds on to a run that was removed must not find another one there.
+_LAST_NUMBER: Final = (
+    "SELECT max(coalesce((SELECT max(number) FROM runs), 0), coalesce((SELECT value FROM meta WHERE key = ?), 0))"
 )
 
 
@@ -57,9 +69,8 @@ def new_run(
         traceparent=entry.traceparent,
     )
     record = RunRecord(run=Run(state=RUN_STATE_QUEUED, generation=generation))
-    (last_number,) = connection.execute("SELECT max(number) FROM runs").fetchone()
     head = RunHead(
-        number=(last_number or 0) + 1,
+        number=next_run_number(connection),
         tenant=entry.tenant,
         run_id=entry.run_id,
         session_id=spec.session_id,
@@ -69,13 +80,19 @@ def new_run(
     return NewRun(head, now_us, deadline_us, RunRecord(run=summary).SerializeToString(), body.SerializeToString())
 
 
+def next_run_number(connection: sqlite3.Connection) -> int:
+    """Returns the number of the next new run."""
+    (last_number,) = connection.execute(_LAST_NUMBER, (LAST_REMOVED,)).fetchone()
+    return int(last_number) + 1
+
+
 def insert_run(connection: sqlite3.Connection, new: NewRun) -> RunRecord:
     """Stores a new run as its head stands now, and returns its record."""
     head = new.head
     packed = head.record.SerializeToString()
     connection.execute(
         "INSERT INTO runs (number, tenant, run_id, session_id, state, created_us, deadline_us, owner, claimable, "
-        "signals, output_sequence, waiting, head) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?)",
+        "signals, output_sequence, waiting, head, outbox) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?)",
         (
             head.number,
             head.tenant,
@@ -87,8 +104,10 @@ def insert_run(connection: sqlite3.Connection, new: NewRun) -> RunRecord:
             head.record.owner_instance_id,
             head.claimable,
             packed,
+            head.outbox,
         ),
     )
+    head.outbox = 0
     connection.execute("INSERT INTO specs VALUES (?, ?, ?)", (head.number, new.summary, new.body))
     head.changed = False
     head.stored = True
@@ -97,7 +116,7 @@ def insert_run(connection: sqlite3.Connection, new: NewRun) -> RunRecord:
     return record
 
 
-def load_head(connection: sqlite3.Connection, tenant: str, run_id: str) -> RunHead | None:
+def load_head(connection: sqlite3.Connection, journal: Journal, tenant: str, run_id: str) -> RunHead | None:
     """Reads a run's head; None: there is no such run. The writers of a finished run are left out."""
     row = connection.execute(
         "SELECT number, session_id, claimable, signals, output_sequence, waiting, head FROM runs "
@@ -118,24 +137,22 @@ def load_head(connection: sqlite3.Connection, tenant: str, run_id: str) -> RunHe
         output_sequence=output_sequence,
         waiting=set(waiting.split()),
     )
-    newest = connection.execute(
-        "SELECT last, log_bytes, entry FROM chunks WHERE run = ? ORDER BY first DESC, entry DESC LIMIT 1", (number,)
-    ).fetchone()
-    if newest is not None:
-        loaded.last_sequence, loaded.log_bytes, loaded.entries = newest
-    if not is_terminal(loaded.state):
-        writers = connection.execute(
-            "SELECT writer, max(writer_sequence) FROM chunks WHERE run = ? AND writer <> '' GROUP BY writer", (number,)
-        )
-        loaded.writers = dict(writers.fetchall())
+    with closing(newest_entries(connection, journal, number)) as entries:
+        newest = next(entries, None)
+        if newest is not None:
+            loaded.last_sequence, loaded.log_bytes, loaded.entries = newest.last, newest.log_bytes, newest.number
+        if newest is not None and not is_terminal(loaded.state):
+            for entry in chain((newest,), entries):
+                if entry.writer:
+                    loaded.writers.setdefault(entry.writer, entry.writer_sequence)
     return loaded
 
 
 def save_head(connection: sqlite3.Connection, head: RunHead) -> None:
     """Stores what has changed in a head."""
     connection.execute(
-        "UPDATE runs SET state = ?, owner = ?, claimable = ?, signals = ?, output_sequence = ?, waiting = ?, head = ? "
-        "WHERE number = ?",
+        "UPDATE runs SET state = ?, owner = ?, claimable = ?, signals = ?, output_sequence = ?, waiting = ?, head = ?, "
+        "outbox = outbox | ?, finished_us = ?, log_bytes = ? WHERE number = ?",
         (
             head.state,
             head.record.owner_instance_id,
@@ -144,10 +161,14 @@ def save_head(connection: sqlite3.Connection, head: RunHead) -> None:
             head.output_sequence,
             " ".join(sorted(head.waiting)),
             head.record.SerializeToString(),
+            head.outbox,
+            from_timestamp(head.record.run.finish_time) if head.finished else None,
+            head.log_bytes if head.finished else 0,
             head.number,
         ),
     )
     head.changed = False
+    head.outbox = 0
 
 
 def first_unfinished(connection: sqlite3.Connection, tenant: str, session_id: str) -> str | None:
@@ -214,11 +235,11 @@ def read_signals(connection: sqlite3.Connection, number: int, after: int) -> lis
 
 
 def _output(connection: sqlite3.Connection, number: int, sequence: int) -> Sequence[Content]:
-    row = connection.execute(
-        "SELECT events FROM chunks WHERE run = ? AND first <= ? AND last >= first ORDER BY first DESC LIMIT 1",
-        (number, sequence),
-    ).fetchone()
-    for event in ReadEventsResponse.FromString(row[0]).events:
+    (packed,) = connection.execute("SELECT journal_events(?, ?)", (number, sequence)).fetchone()
+    if packed is None:
+        with closing(entries_from(connection, number, sequence)) as entries:
+            packed = next(entries).events
+    for event in ReadEventsResponse.FromString(packed).events:
         if event.sequence == sequence:
             return event.step_finished.output
     return []

@@ -4,6 +4,7 @@ from asyncio import Future
 
 from penstock.state.sqlite.database import Database
 from penstock.state.sqlite.hub import Hub
+from penstock.state.sqlite.journal import Journal
 from penstock.state.sqlite.log_reader import SqliteRunLog
 from penstock.state.sqlite.log_writer import SqliteLogWriter
 from penstock.state.sqlite.recent import RecentRuns
@@ -25,9 +26,16 @@ class SqliteRuns:
     """Keeps runs and their logs."""
 
     def __init__(
-        self, database: Database, hub: Hub, recent: RecentRuns, log: SqliteLogWriter, recorder: Recorder
+        self,
+        database: Database,
+        journal: Journal,
+        hub: Hub,
+        recent: RecentRuns,
+        log: SqliteLogWriter,
+        recorder: Recorder,
     ) -> None:
         self._database = database
+        self._journal = journal
         self._hub = hub
         self._recent = recent
         self._log = log
@@ -54,12 +62,13 @@ class SqliteRuns:
         reader = self._database.reader
         known = self._recent.get(tenant, run_id)
         if known is not None:
-            return SqliteRunLog(reader, self._hub, self._recent, known.number, (tenant, run_id), known.generation)
-        row = reader.execute(
-            "SELECT number, head FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
-        ).fetchone()
-        if row is None:
-            return None
-        number, head = row
-        generation = RunRecord.FromString(head).run.generation
-        return SqliteRunLog(reader, self._hub, self._recent, number, (tenant, run_id), generation)
+            number, generation = known.number, known.generation
+        else:
+            row = reader.execute(
+                "SELECT number, head FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+            ).fetchone()
+            if row is None:
+                return None
+            number, head = row
+            generation = RunRecord.FromString(head).run.generation
+        return SqliteRunLog(reader, self._journal, self._hub, self._recent, number, (tenant, run_id), generation)

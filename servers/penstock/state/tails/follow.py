@@ -17,8 +17,8 @@ async def follow(tail: Tail, max_bytes: int, *, to_the_end: bool) -> AsyncGenera
     try:
         while True:
             news.clear()
-            batch = await tail.collect(max_bytes)
-            if batch is not None:
+            batch = TailBatch()
+            if await tail.collect(max_bytes, batch):
                 yield batch
             if tail.closed or not (tail.has_more or to_the_end):
                 return
