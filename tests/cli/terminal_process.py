@@ -17,6 +17,9 @@ from typing import Self
 from tests.cli.emulator import Emulator
 
 SECONDS = 20.0
+# The terminal that a new session opens first is the one whose Ctrl-C it gets. A function between fork and exec would do
+# too, but with it Python forks in a way that wakes gRPC's threads in the child, which then write to its terminal.
+_ON_TERMINAL = ("/bin/sh", "-c", 'exec "$@" <>"$0"')
 
 
 class TerminalProcess:
@@ -30,13 +33,11 @@ class TerminalProcess:
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
-            command,
-            stdin=inner,
+            [*_ON_TERMINAL, os.ttyname(inner), *command],
             stdout=inner,
             stderr=inner,
             env={**inherited, "TERM": "xterm-256color", **environment},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal there
         )
         os.close(inner)
 

@@ -20,6 +20,8 @@ COMMANDS = (
     ("trace", "RUN"),
     ("sessions",),
     ("sessions", "everywhere"),
+    ("events", "publish", "everywhere", '{"text": "LONG"}', "--type", "a.thing.that.has.a.rather.long.name"),
+    ("events", "follow", "everywhere", "--from-beginning", "--limit", "1"),
     ("status",),
     ("agents",),
     ("tools",),
@@ -40,6 +42,7 @@ def command_line(told: Run, run_ids: dict[str, str]) -> "list[str]":
     if not run_ids:
         made = told("run", LONG, "--agent", "echo", "--session", "everywhere", "--label", "color=red", "--json")
         run_ids["RUN"] = made.stderr.split()[0]
+        assert told("events", "publish", "everywhere", json.dumps({"text": LONG})).exit_code == 0
     return [run_ids["RUN"]]
 
 

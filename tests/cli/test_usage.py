@@ -43,7 +43,7 @@ assert not loaded, loaded
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_explains_itself_by_example(command: str, columns: int) -> None:
     """Help is there at any width, needs no mesh, and shows what to type and what --json is good for."""
-    result = CliRunner().invoke(app, [command, "--help"], env={"TERMINAL_WIDTH": str(columns)})
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": str(columns)})
     assert result.exit_code == 0
     for told in ("PENSTOCK_ADDRESS", "Examples:", f"penstock {command}", "--json", "| jq"):
         assert told in said(result.stdout)
@@ -64,6 +64,7 @@ def test_each_command_explains_itself_by_example(command: str, columns: int) -> 
         (["run", "x", "--label", "novalue"], "not of the form K=V"),
         (["run", "x", "--label", "a=1", "--label", "a=2"], "given twice"),
         (["run", "x", "--on-busy", "wait"], "'enqueue', 'reject', 'interrupt'"),
+        (["run", "x", "--durability", "forever"], "'process', 'power', 'replica'"),
         (["run", "x", "--agent", "a", "--on-busy", "enqueue"], "needs --session"),
         (["run", "--file", "/no/such/file"], "No such file"),
         (["run", "x", "--address", "nowhere"], "write host:port"),

@@ -136,6 +136,19 @@ async def test_another_history_is_an_error_and_never_shown(told_by_server: bool)
     assert raised.value.last_common_sequence == (1 if told_by_server else 0)
 
 
+async def test_a_newer_history_that_has_all_that_was_seen_is_read_on() -> None:
+    """Nothing that the reader knows was lost, so there is nothing to tell."""
+    kept = errors.DataLoss("lost", run_id="run-1", last_common_sequence=2, generation=5)
+    newer = StreamRunResponse(run=Run(run_id="run-1", generation=5), generation=5)
+    rest = [piece(*tokens(3).events, generation=5), piece(*end(4).events, generation=5)]
+    script = Scripted([BEGIN, tokens(1, 2)], then=Scripted(abort=kept, then=Scripted([newer, *rest])))
+    async with playing(script) as stage, Client(stage.address) as client:
+        stream = client.stream_run("x")
+        assert [event.sequence async for event in stream] == [1, 2, 3, 4]
+        assert stream.cursor == Cursor(5, 4)
+    assert [(asked.generation, asked.after_sequence) for asked in script.asked[1:]] == [(4, 2), (5, 2)]
+
+
 @pytest.mark.parametrize("refusal", [errors.NotFound("gone"), errors.OverLimit("full", subject="me", retry_after=1.0)])
 async def test_what_another_try_does_not_mend_ends_the_stream(refusal: PenstockError) -> None:
     """At once, and as what it is."""

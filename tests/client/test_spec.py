@@ -7,6 +7,7 @@ import pytest
 
 from penstock.client import Content, OnBusy, Plan
 from penstock.client.spec import run_spec
+from penstock.v1.run_pb2 import Durability
 from penstock.wire.errors import InvalidArgument
 
 
@@ -20,12 +21,14 @@ def test_all_that_can_be_said_of_a_run_arrives_in_its_spec() -> None:
         timeout=1.5,
         labels={"k": "v"},
         idempotency_key="key",
+        durability="power",
     )
     assert list(spec.input) == [Content(text="look at"), Content(json="[1]")]
     assert (spec.agent, spec.session_id, spec.on_busy, spec.idempotency_key) == (
         "echo", "s", OnBusy.ON_BUSY_REJECT, "key",
     )  # fmt: skip
     assert spec.timeout.ToTimedelta() == timedelta(seconds=1.5)
+    assert spec.durability == Durability.DURABILITY_POWER
     assert dict(spec.labels) == {"k": "v"}
 
 
@@ -52,6 +55,13 @@ def test_an_option_that_there_is_not_is_refused_by_name() -> None:
     """A misspelt session that is left out would be a conversation without its history."""
     misspelt: Any = {"agent": "a", "sesion": "tuesday"}
     with pytest.raises(TypeError, match=r"no such option: sesion; there are .*session"):
+        run_spec("t", **misspelt)
+
+
+def test_a_durability_that_there_is_not_is_refused_with_those_that_are() -> None:
+    """Nothing is less safe than its caller believes."""
+    misspelt: Any = {"durability": "forever"}
+    with pytest.raises(InvalidArgument, match="process, power or replica, not 'forever'"):
         run_spec("t", **misspelt)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.client.daemon import running_daemon
 
+pytestmark = pytest.mark.xdist_group("typed-programs")
+
 PROGRAMS = Path(__file__).parents[2] / "typing"
 
 SAID = {
@@ -18,6 +20,7 @@ SAID = {
     "failures": "no such thing; did you mean hello?\nnothing\nnot yet; wait on with key-*\n"
     "127.0.0.1:1 is away; again in 1.0 s\n",
     "script": "Your task has 3 words.\n",
+    "topics": "order 1, delivery 1\norder*it costs 7\n",
 }
 
 

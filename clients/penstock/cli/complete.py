@@ -64,6 +64,11 @@ def complete_session(ctx: typer.Context) -> Names:
     return _names(ctx, sessions)
 
 
+def complete_topic() -> Names:
+    """Returns the topics that every mesh has; nothing lists the others."""
+    return [("penstock.runs", "starts and ends of runs")]
+
+
 def _plain(description: str) -> str:
     # Shells get it through typer, which reads brackets as markup and fails at one that it doesn't know.
     from penstock.cli.terminal import line

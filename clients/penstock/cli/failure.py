@@ -16,12 +16,12 @@ from penstock.wire.errors import PenstockError
 
 def explain(error: PenstockError, address: str, cursor: Cursor | None = None) -> None:
     """Prints a failure to stderr; `cursor` is where the reading of a run had come to, if one was being read."""
-    _print(error, _advice(error, address, cursor))
+    explain_with(error, _advice(error, address, cursor))
 
 
 def explain_end(run_id: str, error: PenstockError, address: str) -> None:
     """Says on stderr why a run did not succeed, and which request finds the cause in the log."""
-    _print(error, f"`penstock way {run_id}{at(address)}` shows how far it came")
+    explain_with(error, f"`penstock way {run_id}{at(address)}` shows how far it came")
 
 
 def attach_command(run_id: str, address: str, cursor: Cursor | None = None) -> str:
@@ -36,7 +36,8 @@ def at(address: str) -> str:
     return "" if address == DEFAULT_ADDRESS else f" --address {quote(address)}"
 
 
-def _print(error: PenstockError, advice: str) -> None:
+def explain_with(error: PenstockError, advice: str) -> None:
+    """Prints a failure to stderr, with what to try."""
     width = screen_width() if sys.stderr.isatty() else None
     mark, _, message = wrapped(f"error: {line(error.message, None) or 'no reason was given'}", width).partition(" ")
     print(styled(mark, "31", sys.stderr), message, file=sys.stderr)
@@ -64,7 +65,7 @@ def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
             return f"again in {error.retry_after or 1:g} s"
         case errors.DataLoss():
             again = attach_command(run_id, address, Cursor(error.generation, error.last_common_sequence))
-            return f"`{again}`; what you saw after event {error.last_common_sequence} was lost with its store"
+            return f"`{again}`; if you saw anything after event {error.last_common_sequence}, it was lost"
         case errors.OutOfRange():
             return f"`{attach_command(run_id, address, Cursor(0, error.first_sequence - 1))}`, the oldest that is kept"
         case errors.NotFound(reason="AGENT_NOT_FOUND"):
@@ -82,6 +83,9 @@ def _advice(error: PenstockError, address: str, cursor: Cursor | None) -> str:
             return f"`penstock runs --session {session}{at(address)}` lists what goes on"
         case errors.FailedPrecondition(reason="SESSION_BUSY"):
             return "--on-busy enqueue, which waits for the session's turn"
+        case errors.DeadlineExceeded(reason="NO_REPLY"):
+            topic = quote(error.metadata.get("topic", ""))
+            return f"does anybody answer there? `penstock events follow {topic}{at(address)}` shows what is asked"
         case errors.DeadlineExceeded() if run_id:
             return f"the run may still go on; `{attach_command(run_id, address)}`"
         case errors.DeadlineExceeded():

@@ -34,15 +34,15 @@ def timeout_of(text: str | None, option: str = "--timeout") -> float | None:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def labels_of(pairs: list[str]) -> dict[str, str]:
+def labels_of(pairs: list[str], option: str = "--label") -> dict[str, str]:
     """Reads `k=v` pairs."""
     labels: dict[str, str] = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key:
-            raise typer.BadParameter(f"{pair!r} is not of the form K=V", param_hint="--label")
+            raise typer.BadParameter(f"{pair!r} is not of the form K=V", param_hint=option)
         if key in labels:
-            raise typer.BadParameter(f"{key!r} is given twice", param_hint="--label")
+            raise typer.BadParameter(f"{key!r} is given twice", param_hint=option)
         labels[key] = value
     return labels
 

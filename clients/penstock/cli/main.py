@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import chat, mesh, run, runs, sessions, trace, way
+from penstock.cli import chat, events, mesh, run, runs, sessions, trace, way
 from penstock.cli.streams import give_up_output, is_text, prepare_streams
 
 EXAMPLES = """Try it:
@@ -22,6 +22,8 @@ penstock chat --agent summarise
 penstock attach RUN_ID --after 42
 
 penstock trace RUN_ID
+
+penstock events follow penstock.runs
 
 Every command takes --json: one object a line on stdout, with the proto's field names, for jq; 64-bit numbers are \
 strings there. `penstock COMMAND --help` has examples. PENSTOCK_ADDRESS says where the gateway is, or several with \
@@ -50,6 +52,7 @@ app.command(epilog=runs.CANCEL_EXAMPLES)(runs.cancel)
 app.command(epilog=way.WAY_EXAMPLES)(way.way)
 app.command(epilog=trace.TRACE_EXAMPLES)(trace.trace)
 app.command(epilog=sessions.SESSIONS_EXAMPLES)(sessions.sessions)
+app.add_typer(events.app, name="events")
 app.command(epilog=mesh.STATUS_EXAMPLES)(mesh.status)
 app.command(epilog=mesh.AGENTS_EXAMPLES)(mesh.agents)
 app.command(epilog=mesh.TOOLS_EXAMPLES)(mesh.tools)

@@ -46,6 +46,14 @@ class OnBusy(StrEnum):
     INTERRUPT = "interrupt"
 
 
+class Durable(StrEnum):
+    """Represents what a run's log is to survive."""
+
+    PROCESS = "process"
+    POWER = "power"
+    REPLICA = "replica"
+
+
 def run(
     task: Annotated[str | None, typer.Argument(help="What the agent is to do.", show_default=False)] = None,
     file: Annotated[
@@ -64,6 +72,9 @@ def run(
     timeout: Annotated[str | None, typer.Option(help="Time for the run, such as 30s, 5m or 2h.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A mark of your own; may be repeated.", metavar="K=V")] = None,
     key: Annotated[str, typer.Option(help="Makes the command safe to repeat: the same key is the same run.")] = "",
+    durability: Annotated[
+        Durable | None, typer.Option(help="What its log is to survive: the death of a process, of power, of a server.")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the run's id and leave it to itself.")] = False,
     plain: Plain = False,
     as_json: AsJson = False,
@@ -95,6 +106,7 @@ def run(
         "timeout": timeout_of(timeout),
         "labels": labels_of(label or []),
         "idempotency_key": key,
+        "durability": durability.value if durability else None,
     }
 
     async def complete(client: "Client") -> None:

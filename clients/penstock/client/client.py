@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from penstock.client.addresses import addresses_in
 from penstock.client.calls import Calls
 from penstock.client.cursor import Cursor
 from penstock.client.doors import Doors
+from penstock.client.new_event import new_event
 from penstock.client.pages import all_pages
 from penstock.client.persistence import Persistence
+from penstock.client.replies import Replies
 from penstock.client.run_stream import RunStream
-from penstock.client.spec import RunOptions, Task, run_spec
+from penstock.client.spec import RunOptions, Task, duration, run_spec
+from penstock.client.subscription import DEFAULT_UNACKNOWLEDGED, Subscription
 from penstock.client.zoned import timestamp
 from penstock.v1 import gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
     from types import TracebackType
+    from typing import Any
 
+    from penstock.client.event import Event
     from penstock.client.reconnecting import Reconnecting
+    from penstock.v1.event_pb2 import TopicEvent
     from penstock.v1.executor_pb2 import AgentDescription
     from penstock.v1.orchestrator_pb2 import WorkflowDescription
     from penstock.v1.run_pb2 import Run, RunState
@@ -59,6 +65,7 @@ class Client:
         self._patience = patience
         self._doors = Doors(addresses)
         self._calls = Calls(self._doors, patience)
+        self._replies = Replies(self.subscribe, self._publish)
 
     async def __aenter__(self) -> Self:
         return self
@@ -241,6 +248,92 @@ class Client:
 
         return [workflow async for workflow in all_pages(ask, lambda page: page.workflows)]
 
+    async def publish(
+        self,
+        topic: str,
+        payload: Any,
+        *,
+        type: str = "event",
+        event_id: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Publishes an event, whose payload is anything that JSON can say, and returns its position in the topic.
+
+            await client.publish("orders", {"order": 7}, type="order.placed", event_id="order-7")
+
+        A topic takes an event of the same `event_id` once, for as long as it keeps it; without one each call publishes
+        anew. Raises NotFound for a reply address whose subscriber has gone.
+        """
+        return await self._publish(topic, new_event(payload, type=type, event_id=event_id, metadata=metadata))
+
+    async def publish_events(self, topic: str, events: Sequence[TopicEvent]) -> list[int]:
+        """Publishes up to 1,000 events, all or none, and returns their positions; `new_event` makes one."""
+        request = pb.PublishEventRequest(topic=topic, events=events)
+        return list((await self._calls.ask(lambda stub: stub.PublishEvent, request, self._timeout)).positions)
+
+    def subscribe(
+        self,
+        topic: str,
+        *,
+        group: str = "",
+        from_beginning: bool = False,
+        from_position: int | None = None,
+        max_unacknowledged: int = DEFAULT_UNACKNOWLEDGED,
+        visibility_timeout: float = 30.0,
+        auto_acknowledge: bool = True,
+        on_reconnect: Callable[[Reconnecting], None] | None = None,
+    ) -> Subscription:
+        """Yields a topic's events, each at least once to one member of each group, from now on or from the beginning.
+
+            async with client.subscribe("orders", group="billing") as orders:
+                async for order in orders:
+                    await bill(order.payload)  # acknowledged when the loop asks for the next one
+
+        Without a group all events come to this subscription, whose group ends with it. A new group begins with what is
+        published from now on, at the oldest event kept (`from_beginning`) or at a position; a group that is there goes
+        on where it was. An event that is not acknowledged within `visibility_timeout` seconds (1 s to 12 h), or whose
+        member has gone, is delivered again, and after five deliveries goes to the topic `TOPIC.GROUP.dead`.
+        """
+        joining = pb.SubscribeEventsRequest(
+            topic=topic,
+            group=group,
+            from_position=0 if from_beginning else from_position,
+            max_unacknowledged=max_unacknowledged,
+            visibility_timeout=duration("visibility_timeout", visibility_timeout),
+        )
+        return Subscription(
+            self._doors,
+            Persistence(self._doors, self._patience),
+            joining,
+            self._publish,
+            auto_acknowledge=auto_acknowledge,
+            on_reconnect=on_reconnect,
+        )
+
+    async def request(
+        self,
+        topic: str,
+        payload: Any,
+        *,
+        timeout: float = 30.0,
+        type: str = "request",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Event:
+        """Publishes a request and returns the reply to it, which a subscriber of the topic gives with `event.reply`.
+
+            reply = await client.request("prices", {"article": 7}, timeout=5)
+            print(reply.payload["price"])
+
+        Raises DeadlineExceeded (`NO_REPLY`) when none has come in `timeout` seconds; subscribers see the deadline too.
+        """
+        request = new_event(payload, type=type, metadata=metadata)
+        request.deadline_time.CopyFrom(timestamp("timeout", datetime.now(UTC) + timedelta(seconds=timeout)))
+        return await self._replies.ask(topic, request, timeout)
+
     async def get_status(self) -> pb.GetStatusResponse:
         """Tells how the layers are, as the gateway sees them; also where it isn't ready itself."""
         return await self._calls.ask(lambda stub: stub.GetStatus, pb.GetStatusRequest(), self._timeout)
+
+    async def _publish(self, topic: str, event: TopicEvent) -> int:
+        (position,) = await self.publish_events(topic, [event])
+        return position

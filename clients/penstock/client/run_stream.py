@@ -47,7 +47,7 @@ class RunStream:
     Raises while iterating:
         PenstockError: the call failed, with `run_id` and `request_id` in its metadata. A stream that is lost for good
             raises Unavailable, and one that was ended from elsewhere Cancelled: it never just ends before its run does.
-            One whose history was lost meanwhile raises DataLoss.
+            One of which something that was seen was lost meanwhile raises DataLoss.
     """
 
     def __init__(
@@ -167,6 +167,8 @@ class RunStream:
                 received: Any = await call.read()
             except grpc.aio.AioRpcError as error:
                 failure = self._asked.failed(error, self._facts(), begun=self._answered)
+                if self._goes_over(failure.error):
+                    continue
             except asyncio.CancelledError:
                 self._over = True
                 if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -254,6 +256,17 @@ class RunStream:
     def _ended(self) -> PenstockError:
         text = "the stream was ended before its run; attach again from its cursor"
         return Cancelled(text, reason="STREAM_ENDED", metadata=self._facts())
+
+    def _goes_over(self, error: PenstockError) -> bool:
+        """Goes over to a newer generation of the run's history, if all that was seen is in that too."""
+        seen = self._cursor
+        if self._over or not isinstance(error, DataLoss):
+            return False
+        if error.generation <= seen.generation or error.last_common_sequence < seen.after_sequence:
+            return False
+        self._call = None
+        self._cursor = Cursor(error.generation, seen.after_sequence)
+        return True
 
     def _other_history(self, generation: int) -> DataLoss:
         # A server of ours says so itself, and which event is the last that both have.

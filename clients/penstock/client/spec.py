@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, Unpack, cast
 from google.protobuf.duration_pb2 import Duration
 
 from penstock.v1.plan_pb2 import Plan
-from penstock.v1.run_pb2 import Content, OnBusy, RunSpec
+from penstock.v1.run_pb2 import Content, Durability, OnBusy, RunSpec
 from penstock.wire.errors import InvalidArgument
 from penstock.wire.ids import random_id
 from penstock.wire.plan_form import plan_from
@@ -24,6 +24,8 @@ class RunOptions(TypedDict, total=False):
     One of `agent`, `plan` (a Plan, or a mapping in its JSON form) and `workflow` says what to run. `session` is the
     conversation to continue, and `on_busy` what to do while it has another run. `timeout` is the run's time in
     seconds, queueing included. `labels` are the caller's own marks. `idempotency_key` makes the call safe to repeat.
+    `durability` is what the run's log is to survive: the death of a process, a loss of power, that of the store's
+    server with a replica taking its place; a store that can't is told by FailedPrecondition.
     """
 
     agent: str
@@ -34,6 +36,7 @@ class RunOptions(TypedDict, total=False):
     timeout: float | timedelta | None
     labels: Mapping[str, str]
     idempotency_key: str
+    durability: Literal["process", "power", "replica"] | None
 
 
 def run_spec(task: Task, **options: Unpack[RunOptions]) -> RunSpec:
@@ -61,8 +64,10 @@ def run_spec(task: Task, **options: Unpack[RunOptions]) -> RunSpec:
     )
     if (on_busy := options.get("on_busy")) is not None:
         spec.on_busy = _on_busy(on_busy)
+    if (durability := options.get("durability")) is not None:
+        spec.durability = _durability(durability)
     if (timeout := options.get("timeout")) is not None:
-        spec.timeout.CopyFrom(_duration(timeout))
+        spec.timeout.CopyFrom(duration("timeout", timeout))
     return spec
 
 
@@ -82,11 +87,20 @@ def _on_busy(name: str) -> OnBusy:
     return cast(OnBusy, number)  # enum values are plain numbers at run time
 
 
-def _duration(timeout: float | timedelta) -> Duration:
-    duration = Duration()
+def _durability(name: str) -> Durability:
+    known = {value.name: value.number for value in Durability.DESCRIPTOR.values if value.number}
+    number = known.get(f"DURABILITY_{name.upper()}")
+    if number is None:
+        raise InvalidArgument.of([("durability", f"is process, power or replica, not {name!r}")])
+    return cast(Durability, number)  # enum values are plain numbers at run time
+
+
+def duration(name: str, timeout: float | timedelta) -> Duration:
+    """Makes the duration of an argument of that name; raises InvalidArgument where it is no number of seconds."""
+    made = Duration()
     try:
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-        duration.FromNanoseconds(round(seconds * 1e9))
+        made.FromNanoseconds(round(seconds * 1e9))
     except (TypeError, ValueError, OverflowError):
-        raise InvalidArgument.of([("timeout", f"is a number of seconds, not {timeout!r}")]) from None
-    return duration
+        raise InvalidArgument.of([(name, f"is a number of seconds, not {timeout!r}")]) from None
+    return made
