@@ -68,14 +68,14 @@ async def kill_at_random(mesh: Mesh, kills: int, dice: random.Random) -> None:
             await mesh.daemons[name].start()
 
 
-@pytest.mark.parametrize("topology", ["one process", "process per layer"])
+@pytest.mark.parametrize("topology", ["one process", "process per layer", "two of each"])
 async def test_nothing_seen_is_lost_whatever_dies(
     topology: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Each reader sees its run whole, in order and once; what it saw is what the log says after it all."""
     seed = request.config.getoption("--chaos-seed")
     dice = random.Random(seed)
-    mesh = Mesh(topology, tmp_path)
+    mesh = Mesh(topology, tmp_path, aof="always")
     done: list[Watched] = []
     try:
         await mesh.start(
