@@ -16,7 +16,7 @@ from benchmarks.work import task, work
 WORKLOADS: dict[str, Workload] = {
     "unary": Unary(at_once=4, seconds=0.3),
     "paced": Paced(streams=4, per_second=25, seconds=0.2, begin_within=0.04),
-    "first": First(seconds=0.1),
+    "first": First(seconds=0.5),
     "flood": Flood(tokens=200, seconds=0.1),
 }
 
