@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
@@ -99,22 +100,25 @@ async def test_a_store_at_work_shows_no_damage_that_is_none(at_hand: AtHand) -> 
     """What changes while it is looked at is looked at once more."""
     async with at_hand.process() as house, at_hand.process() as other, administered(other.layer) as admin:
         await e.lease(house)
-        done = asyncio.Event()
+        enough, done = asyncio.Event(), asyncio.Event()
 
         async def work() -> None:
-            number = 0
-            while not done.is_set():
-                number += 1
+            for number in count(1):
                 await e.record(house, e.record_entry(f"run-{number}", session=f"s{number % 7}"))
                 await e.append_events(house, f"run-{number}", e.token("a"), e.token("b"))
                 finish = [e.step_finished(), e.run_finished(output_step="main")]
                 await e.append_events(house, f"run-{number}", *finish)
-            assert number > 10
+                if number == 10:
+                    enough.set()
+                if done.is_set():
+                    break
 
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             group.create_task(work())
-            for _ in range(10):
+            looked = 0
+            while looked < 10 or not enough.is_set():
                 assert await admin.problems() == []
+                looked += 1
             done.set()
 
 
