@@ -24,8 +24,8 @@ from tests.stores.binaries import valkey
 from tests.stores.ports import free_ports
 
 _ADDRESS: Final = re.compile(r"(127\.0\.0\.1:|--port )(5\d{4})")
-_START_SECONDS: Final = 30.0
-_RUN_SECONDS: Final = 30.0
+_START_SECONDS: Final = 60.0
+_RUN_SECONDS: Final = 120.0
 _READY_SECONDS: Final = 5.0
 
 # Where there is no grpcurl, its calls go through buf curl, which speaks the same protocol.
