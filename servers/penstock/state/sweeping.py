@@ -13,7 +13,10 @@ _LOGGER = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def sweeping(store: Store, interval: float) -> AsyncGenerator[None]:
-    """Sweeps a store for the block, every `interval` seconds and on while there is more to do."""
+    """Sweeps a store for the block, every `interval` seconds and on while there is more to do.
+
+    The first time when an interval has passed: whoever waits for the store to open is served before it is swept.
+    """
     failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         sweeper = group.create_task(_sweep(store, interval))
@@ -29,7 +32,10 @@ async def sweeping(store: Store, interval: float) -> AsyncGenerator[None]:
 
 async def _sweep(store: Store, interval: float) -> None:
     told = ""
+    more = False
     while True:
+        # Between two pieces all that waits gets its turn.
+        await asyncio.sleep(0 if more else interval)
         more = False
         try:
             more = await store.sweep()
@@ -40,5 +46,3 @@ async def _sweep(store: Store, interval: float) -> None:
             told = str(error)
         except Exception:
             _LOGGER.exception("the store could not be swept")  # the next time may be better; the service goes on
-        # Between two pieces all that waits gets its turn.
-        await asyncio.sleep(0 if more else interval)

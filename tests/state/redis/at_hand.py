@@ -104,6 +104,10 @@ class AtHand:
             if run_id in member.decode().split("\0"):
                 self.do("ZADD", key, 1, member)
 
+    def halt_walk(self) -> None:
+        """Has nobody go through the store, who could put into an index what another is taking out."""
+        self.do("HSET", self.keys.index("walk"), "due", 1 << 60)
+
     def hurry_walk(self) -> None:
         """Has the next piece of the walk through the store be due."""
         self.do("HDEL", self.keys.index("walk"), "due")

@@ -285,6 +285,7 @@ async def test_a_reader_elsewhere_is_never_shown_a_gap(at_hand: AtHand) -> None:
 async def test_processes_that_sweep_at_once_take_no_more_than_one_would(at_hand: AtHand) -> None:
     """Of many logs those that ended first are trimmed, as many as it takes; and then all runs are removed."""
     most = 12_000
+    at_hand.halt_walk()
     async with (
         at_hand.process(max_finished_log_bytes=most) as one,
         at_hand.process(max_finished_log_bytes=most) as two,
