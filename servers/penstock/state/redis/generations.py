@@ -16,7 +16,7 @@ _PLACES: Final = 512
 # may be met at several places, if its address is not the same for all. A place that synced always has lost nothing
 # unless another stood in for it meanwhile, which would be the newer one.
 _MEET: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 local newest = tonumber(ARGV[1])
 local lives = {}
 for _, life in ipairs(redis.call('HVALS', KEYS[1])) do

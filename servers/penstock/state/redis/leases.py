@@ -20,7 +20,7 @@ _BEAT_S: Final = 0.25
 _AWAY_US: Final = 1_000_000
 
 # KEYS: leases by instance, processes by the time of their last word. Prolongs leases where nobody has served.
-_PRELUDE: Final = f"""#!lua
+_PRELUDE: Final = f"""#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local function number(value)
@@ -78,7 +78,7 @@ return lease and tonumber(string.match(lease, '^%d+')) > now and 1 or 0
 
 # ARGV: an instance, when its lease lapsed.
 _FORGET: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 local lease = redis.call('HGET', KEYS[1], ARGV[1])
 if lease and string.match(lease, '^%d+') == ARGV[2] then
   redis.call('HDEL', KEYS[1], ARGV[1])

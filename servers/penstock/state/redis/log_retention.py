@@ -17,7 +17,7 @@ _COUNTED_AT_ONCE: Final = 500
 # KEYS: logs to be trimmed, those that are counted, bytes of these. ARGV: most to be counted now.
 # Answers how many were.
 _COUNT: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 local taken = redis.call('ZPOPMIN', KEYS[1], ARGV[1])
 for place = 1, #taken, 2 do
   if redis.call('ZADD', KEYS[2], taken[place + 1], taken[place]) == 1 then
@@ -38,7 +38,7 @@ return {redis.call('GET', KEYS[3]) or '0', redis.call('ZRANGE', KEYS[2], 0, ARGV
 
 # KEYS: as above. ARGV: by twos a log and its time as seen. Those go, unless another run is there by that name since.
 _FORGET: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 for place = 1, #ARGV, 2 do
   if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[place]) or -1) == tonumber(ARGV[place + 1]) then
     redis.call('ZREM', KEYS[2], ARGV[place])

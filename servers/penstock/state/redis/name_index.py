@@ -36,7 +36,7 @@ redis.call('ZADD', KEYS[2], clock[1] * 1000000 + clock[2] + tonumber(ARGV[2]), A
 
 # In: the time from which on the name is to be looked at; '' for a minute from now, unless it is noted already. Where
 # the time noted has come, somebody may be looking just now at what it was before, and must look again.
-_NOTE: Final = Script("""#!lua
+_NOTE: Final = Script("""#!lua flags=allow-oom
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return end
 if ARGV[2] == '' then
   local clock = redis.call('TIME')
@@ -62,7 +62,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 
 )
 
 # In: the name, the time for which it was noted, and that of the next look; '-': nothing is there, '0': none.
-_LOOKED: Final = Script("""#!lua
+_LOOKED: Final = Script("""#!lua flags=allow-oom
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) ~= ARGV[2] then return end
 if ARGV[3] == '-' then
   redis.call('ZREM', KEYS[1], ARGV[1])
@@ -129,14 +129,17 @@ class NameIndex:
 
         Where that fails, it raises when it has looked at the others.
         """
-        await self._list_again()
+        failures: list[BaseException] = []
+        try:
+            await self._list_again()
+        except PenstockError as error:
+            failures.append(error)  # a server that is full takes no names; what goes, makes room
         tenants = await self.tenants(self._swept_to, _TENANTS_AT_ONCE)
         self._swept_to = tenants[-1] if len(tenants) == _TENANTS_AT_ONCE else b""
         dues = await asyncio.gather(
             *(self._link.run(_DUE, (self._keys(tenant.decode())[1],), (_NAMES_AT_ONCE,)) for tenant in tenants),
             return_exceptions=True,
         )
-        failures: list[BaseException] = []
         for tenant, due in zip(tenants, dues, strict=True):
             if isinstance(due, BaseException):
                 failures.append(due)

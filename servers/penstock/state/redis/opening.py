@@ -153,8 +153,10 @@ def _replicas(address: RedisAddress, servers: Sequence[Server]) -> int:
 
 async def _mark_schema(key: bytes, pipe: Pipe) -> None:
     try:
-        await pipe.ask("SET", key, SCHEMA, "NX")
         found = await pipe.ask("GET", key)
+        if found is None:  # else a server that is full would take no process that reads, and makes room
+            await pipe.ask("SET", key, SCHEMA, "NX")
+            found = await pipe.ask("GET", key)
     except ReplyError as error:
         raise NotConnected(f"the store's mark can't be written ({error})") from error
     if not found.isdigit():

@@ -25,6 +25,7 @@ class Removed(NamedTuple):
 
 def remove(run_id: str, indexes: RunIndexes, until_us: int, step: Step) -> Removed:
     """Removes a run that had ended by a time, and the room if it has nothing else."""
+    step.relieves = True
     run = step.run(run_id)
     if run is None:
         return Removed(gone=True, ended_us=0, log="")

@@ -14,7 +14,7 @@ from penstock.state.redis.generation import renew
 from penstock.state.redis.keys import Tag
 from penstock.state.redis.lane import ServerChanged
 from penstock.state.redis.room_keys import room_key
-from penstock.state.redis.room_script import COMMIT, LOOK
+from penstock.state.redis.room_script import COMMIT, COMMIT_RELIEF, LOOK, RELIEF
 from penstock.state.redis.room_state import IDENTITY, NAMES, VERSION, RoomState, read_state
 from penstock.state.redis.room_step import Lookup, Moved, Step, Unknown, Word
 from penstock.wire.errors import PenstockError, Unavailable
@@ -161,6 +161,7 @@ class Room:
             # By itself, so that nothing else has to be undone with it.
             step = Step(self, state, now_us, generation)
             renew(step, self._rooms.indexes)
+            step.relieves = True  # it adds next to nothing, and whatever makes room waits for it
             step.keep()
             self._commit([step], identity)
             return
@@ -204,6 +205,7 @@ class Room:
         arguments: list[Word] = [state.version, state.identity]
         indexes: list[Future[Any]] = []
         link = self._rooms.link
+        relieves = all(step.relieves for step in steps)
         for step in steps:
             for command in step.commands:
                 arguments += (len(command), *command)
@@ -211,7 +213,10 @@ class Room:
             if removed:
                 removed = [name for name in removed if name not in step.fields]
             removed += step.removed
-            indexes += [link.call(*command, key=command[1]) for command in step.indexes]
+            for name, key, *rest in step.indexes:
+                indexes.append(
+                    link.run(RELIEF, (key,), (name, *rest)) if relieves else link.call(name, key, *rest, key=key)
+                )
         if not state.version:
             fields[NAMES] = f"{self.tenant}\0{self.session_id}"
             # Never a version that the room may have had before all of it was removed.
@@ -228,7 +233,8 @@ class Room:
         if steps[-1].vacates:
             arguments += (2, "DEL", self.key)
         replicate = any(step.replicate for step in steps)
-        commit: Future[Any] = link.run(COMMIT, (self.key,), arguments, wait_replicas=replicate, on=state.server)
+        script = COMMIT_RELIEF if relieves else COMMIT
+        commit: Future[Any] = link.run(script, (self.key,), arguments, wait_replicas=replicate, on=state.server)
         if indexes:
             commit = asyncio.gather(commit, *indexes)
         commit.add_done_callback(partial(self._committed, steps, version, identity))

@@ -35,7 +35,7 @@ return 1
 
 # KEYS: the run's own room. ARGV: its version, as seen before it was seen that the run is not where this points.
 _UNPOINT: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 local at = redis.call('HMGET', KEYS[1], 'v', 'p')
 if at[1] == ARGV[1] and at[2] then
   redis.call('DEL', KEYS[1])

@@ -1,4 +1,4 @@
-"""The two scripts that a room lives by: one looks at it, one takes it a version on."""
+"""The scripts that a room lives by: one looks at it, one takes it a version on."""
 
 from typing import Final
 
@@ -24,10 +24,7 @@ return answers
     read_only=True,
 )
 
-# KEYS: the room. ARGV: version and identity as known, then writing commands as above.
-# Answers 1, or the room's hash where it is not as known; then nothing was done.
-COMMIT: Final = Script(
-    """#!lua
+_COMMIT: Final = """
 local at = redis.call('HMGET', KEYS[1], 'v', 'i')
 if (at[1] or '0') ~= ARGV[1] or (at[2] or '') ~= ARGV[2] then
   return redis.call('HGETALL', KEYS[1])
@@ -40,7 +37,14 @@ while place <= #ARGV do
 end
 return 1
 """
-)
+
+# KEYS: the room. ARGV: version and identity as known, then writing commands as above.
+# Answers 1, or the room's hash where it is not as known; then nothing was done.
+COMMIT: Final = Script("#!lua" + _COMMIT)
+
+# The same for what takes away more than it adds, and a command on an index that goes with that.
+COMMIT_RELIEF: Final = Script("#!lua flags=allow-oom" + _COMMIT)
+RELIEF: Final = Script("#!lua flags=allow-oom\nreturn redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))")
 
 # KEYS: the room. ARGV: its identity as known, then by threes a hash, the field of a run's durable mark, and the mark.
 # Raises each mark to the one given.

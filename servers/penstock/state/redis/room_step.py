@@ -81,6 +81,7 @@ class Step:
         "meta",
         "news",
         "now_us",
+        "relieves",
         "removed",
         "replicate",
         "replicated",
@@ -112,6 +113,8 @@ class Step:
         self.replicated = False
         self.writes = False
         self.vacates = False
+        # Whether a server that is full is to take it, because it makes room there.
+        self.relieves = False
         self.forgotten: list[Fact] = []
         self._edited: dict[str, RoomRun] = {}
         self._ended: set[str] = set()

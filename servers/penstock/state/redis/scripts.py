@@ -11,8 +11,9 @@ from penstock.state.redis.identity import ServerIdentity
 class Script:
     """Represents a Lua script; `read_only` ones may be repeated at will.
 
-    A text begins with `#!lua`, so that a server which is full refuses it before it has done anything, or with
-    `#!lua flags=no-writes`, so that such a server still runs it.
+    A text begins with `#!lua`, so that a server which is full refuses it before it has done anything; with
+    `#!lua flags=allow-oom`, so that such a server still runs it, where it takes away more than it adds, or never adds
+    more than a line for each process; or with `#!lua flags=no-writes`.
     """
 
     text: str

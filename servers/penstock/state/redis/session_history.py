@@ -46,10 +46,10 @@ class SessionHistory:
         self.store(step, meta)
         return meta
 
-    def clear(self, step: Step) -> None:
-        """Removes all that a session which is gone has left."""
+    def clear(self, step: Step, *, data: bool = True) -> None:
+        """Removes all that a session which is gone has left; without `data`, its messages only."""
         keys = SessionKeys.of(step.room.tag)
-        step.write("UNLINK", keys.messages, keys.ids, keys.turns, keys.data)
+        step.write("UNLINK", keys.messages, keys.ids, keys.turns, *([keys.data] if data else []))
         step.learn(("turns",), Turns())
         for fact in [fact for fact in step.state.facts if fact[0] == "id"]:
             step.state.facts[fact] = None
@@ -57,6 +57,7 @@ class SessionHistory:
     def retire(self, step: Step, meta: SessionMeta) -> None:
         """Takes a session away; of its free data the version stays for a time, so that none ever comes twice."""
         self.clear(step)
+        step.relieves = True
         due_us = step.now_us + LARGEST_STEP_US
         gone = SessionMeta(0, 0, 0, version_before=_last_version(meta), gone_us=step.now_us, due_us=due_us)
         self._list(step, due_us)
@@ -76,6 +77,7 @@ class SessionHistory:
         meta = step.meta
         if meta is None:
             return 0
+        step.relieves = True
         held = bool(step.unfinished())
         if meta.is_there(step.now_us, self.ttl_us, held=held):
             if not self.ttl_us:

@@ -20,7 +20,7 @@ _PLACES: Final = 512
 # KEYS: the walk. ARGV: microseconds for which nobody else takes a turn.
 # Answers where the walk stands, or false while another has the turn.
 _TURN: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local at = redis.call('HMGET', KEYS[1], 'due', 'stand')
@@ -32,7 +32,7 @@ return at[2] or ''
 
 # KEYS: the walk. ARGV: where it stands now, microseconds until the next turn.
 _STAND: Final = Script(
-    """#!lua
+    """#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local due = clock[1] * 1000000 + clock[2] + tonumber(ARGV[2])
 redis.call('HSET', KEYS[1], 'stand', ARGV[1], 'due', string.format('%.0f', due))

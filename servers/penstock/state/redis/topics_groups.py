@@ -222,7 +222,7 @@ return {'taken', skipped, following_due[2] and text(tonumber(following_due[2]) -
 
 # Keys: group, due. In: for each event that was buried its position and the delivery that was its last.
 BURIED: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + _WORDS
     + """
 for at = 1, #ARGV, 2 do
@@ -238,7 +238,7 @@ end
 # Keys: group, due. In: number of positions done with, these, and position and reason of each that failed.
 # Out: positions that nobody waits for, and the streams that had those which were answered.
 ANSWER: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + _WORDS
     + """
 local unknown, answered = {}, {}
@@ -293,7 +293,7 @@ return {unknown, holders}
 # Keys: group, due, topic, groups. In: group, stream, whether the group is its own, whether the deliveries count.
 # Out: how many are given back.
 LEAVE: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + _WORDS
     + """
 if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('HSET', KEYS[3], 'used', text(now)) end
@@ -316,7 +316,7 @@ return given
 
 # Keys: group, due. In: a stream that lives. One that was taken for dead meanwhile comes back when it takes something.
 SEEN: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + _WORDS
     + """
 local out, visibility, prolonged, after = read_stream(ARGV[1])
@@ -329,7 +329,7 @@ write_stream(ARGV[1], out, visibility, prolonged, after, now)
 # Keys: group, due, groups. In: group, for how long nobody may have been seen. Out: microseconds since somebody was,
 # '' when it was forgotten.
 FORGET_GROUP: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + _WORDS
     + """
 local silent = now - tonumber(redis.call('HGET', group, 'seen') or '0')

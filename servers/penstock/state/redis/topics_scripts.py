@@ -91,7 +91,7 @@ return positions
 )
 
 # Keys: topic, events, ids. In: age in microseconds from which on events are dropped. Out: whether there may be more.
-TRIM_OLD: Final = Script("#!lua\n" + NOW + _TRIM + "return trim_old(tonumber(ARGV[1]), 1000)")
+TRIM_OLD: Final = Script("#!lua flags=allow-oom\n" + NOW + _TRIM + "return trim_old(tonumber(ARGV[1]), 1000)")
 
 # Keys: topic, events, groups. Out: whether it is there, the time, microseconds since it was used, those since its
 # oldest event came ('': it has none), and its groups.
@@ -111,7 +111,7 @@ return {
 
 # Keys: topic, events, ids, groups. In: for how long it must be unused, and whether it may have events.
 FORGET: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + NOW
     + """
 local used = tonumber(redis.call('HGET', KEYS[1], 'used') or '0')

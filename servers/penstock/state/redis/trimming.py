@@ -28,6 +28,7 @@ def trim(run_id: str, step: Step) -> tuple[Trimmed, int]:
 
     Returns also the first sequence that is kept.
     """
+    step.relieves = True
     run = step.run(run_id)
     if run is None or not run.head.finished:
         return Trimmed.NO_SUCH, 0

@@ -57,7 +57,7 @@ return {{1, version, expiry and string.format('%.0f', expiry) or ''}}
 
 # In: the version to delete, 0 for any. Out: whether it was deleted, and the version that stands instead.
 DELETE: Final = Script(
-    "#!lua\n"
+    "#!lua flags=allow-oom\n"
     + PRESENT
     + f"""
 if not live then return {{0, '0'}} end
