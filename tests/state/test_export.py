@@ -10,13 +10,15 @@ from dataclasses import replace
 
 import grpc.aio
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from penstock.state.clock import to_timestamp
 from penstock.state.exporting import export
 from penstock.state.settings import StateSettings
 from penstock.v1 import state_admin_pb2 as pb
 from penstock.v1 import state_pb2 as values
-from penstock.v1.event_pb2 import PublishRequest, TopicEvent
+from penstock.v1.event_pb2 import DeliveredEvent, PublishRequest, TopicEvent
+from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.run_pb2 import Content
 from penstock.v1.session_pb2 import (
     AppendMessagesRequest,
@@ -184,6 +186,27 @@ async def test_importing_again_changes_nothing(first: Served, second: Served) ->
     assert without_cursors(await second[1].export()) == before
 
 
+async def test_what_retention_took_since_does_not_stop_an_import(settings: StateSettings, second_url: str) -> None:
+    """A log that was trimmed, and a topic that has dropped its oldest, are compared by what they still have."""
+    async with served(settings, settings.url) as first:
+        await fill(first[0])
+        records = await first[1].export()
+    bounded = replace(settings, log_retention=1e-6, max_topic_events=6, sweep_seconds=3600.0)
+    async with served(bounded, second_url) as second:
+        await second[1].take_in(*records)
+        async with asyncio.timeout(10):
+            while await second[0].layer.store.sweep():
+                pass
+        (trimmed,) = [record.run for record in records if record.run.record.run.run_id == "ended"]
+        log = await second[0].layer.store.runs.open_log("acme", "ended")
+        assert log is not None
+        assert 1 < (await log.state()).first_sequence <= trimmed.record.run.last_sequence
+        await publish(second[0].events, "later", "last", "newest", tenant="acme", topic="news")
+        outcomes = await second[1].take_in(*records)
+        again = [(record.WhichOneof("record"), said) for record, said in zip(records, outcomes, strict=True)]
+        assert {said for kind, said in again if kind in ("events", "topic_events", "run")} == {"PRESENT"}
+
+
 async def test_what_is_there_is_never_overwritten(first: Served, second: Served) -> None:
     """Another value, session, run or topic of the same name stays, and the conflict is named."""
     await fill(first[0])
@@ -215,6 +238,24 @@ async def test_what_is_there_is_never_overwritten(first: Served, second: Served)
     messages = await house.sessions.ReadMessages(ReadMessagesRequest(tenant="acme", session_id="s"))
     assert [message.message_id for message in messages.messages] == ["m"]
     assert (await e.run_record(house, "alone", tenant="other")).run.input[0].text == "mine"
+
+
+async def test_what_was_written_into_an_imported_session_since_is_never_set_back(first: Served, second: Served) -> None:
+    """The conversation goes on where it came from, and is imported again: newer data stay, with their version."""
+    origin, house = first[0], second[0]
+    data = UpdateSessionRequest(tenant="acme", session_id="s", data_json='"theirs"')
+    await origin.sessions.UpdateSession(data)
+    records = await first[1].export()
+    await second[1].take_in(*records)
+    data.data_json = '"mine"'
+    mine = await house.sessions.UpdateSession(data)
+    (newer,) = [record for record in records if record.HasField("session")]
+    for first_index in (0, 5):  # also where all the messages that were imported have been cut since
+        newer.session.session.update_time.seconds += 1
+        newer.session.session.first_index = first_index
+        assert await second[1].take_in(newer) == ["CONFLICT"]
+    session = (await house.sessions.ReadSession(ReadSessionRequest(tenant="acme", session_id="s"))).session
+    assert (session.data_json, session.data_version) == ('"mine"', mine.version)
 
 
 async def test_an_export_goes_on_after_any_of_its_records(first: Served) -> None:
@@ -399,6 +440,14 @@ def made_up(place: str) -> str:
     return base64.urlsafe_b64encode(place.encode()).decode()
 
 
+G = pb.ExportedGroup(group="g", next_position=1)
+
+
+def at(position: int) -> DeliveredEvent:
+    """An event at a position."""
+    return DeliveredEvent(position=position, event=TopicEvent(event_id="n", type="t", payload_json="{}"))
+
+
 @pytest.mark.parametrize(
     ("record", "fields"),
     [
@@ -417,7 +466,40 @@ def made_up(place: str) -> str:
             pb.StoreRecord(run=pb.ExportedRun()),
             ["run.tenant", "run.record.run.run_id", "run.record.run.state"],
         ),
-        (pb.StoreRecord(topic=pb.ExportedTopic(topic="t")), ["topic.tenant"]),
+        (pb.StoreRecord(topic=pb.ExportedTopic(topic="t")), ["topic.tenant", "topic.next_position"]),
+        (
+            pb.StoreRecord(topic=pb.ExportedTopic(tenant="acme", next_position=2**60)),
+            ["topic.topic", "topic.next_position"],
+        ),
+        (
+            pb.StoreRecord(
+                topic=pb.ExportedTopic(
+                    tenant="acme", topic="t", next_position=1, groups=[pb.ExportedGroup(group="~g"), *[G] * 2]
+                )
+            ),
+            ["topic.groups.group", "topic.groups.next_position", "topic.groups"],
+        ),
+        (
+            pb.StoreRecord(topic_events=pb.ExportedTopicEvents(tenant="acme", topic="t", events=[at(2), at(2)])),
+            ["topic_events.events.position"],
+        ),
+        (
+            pb.StoreRecord(topic_events=pb.ExportedTopicEvents(tenant="acme", topic="t", events=[at(0)])),
+            ["topic_events.events.position"],
+        ),
+        (
+            pb.StoreRecord(events=pb.ExportedEvents(tenant="acme", run_id="r", events=[RunEvent()])),
+            ["events.events.sequence"],
+        ),
+        (
+            pb.StoreRecord(
+                value=pb.ExportedValue(
+                    tenant="acme",
+                    value=values.StoredValue(key="k", version=1, create_time=Timestamp(seconds=2**60)),
+                )
+            ),
+            ["value.value.create_time"],
+        ),
         (pb.StoreRecord(topic_events=pb.ExportedTopicEvents(tenant="acme", topic="t")), ["topic_events.events"]),
     ],
 )

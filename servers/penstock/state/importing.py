@@ -6,7 +6,7 @@ from typing import Final
 from penstock.state.clock import from_timestamp
 from penstock.state.exporting import FORMAT_VERSION
 from penstock.state.record_rules import check_identified
-from penstock.state.stores import Store
+from penstock.state.stores import RunLog, Store
 from penstock.v1.run_event_pb2 import RunEvent
 from penstock.v1.session_pb2 import ReadMessagesRequest, Session, SessionMessage
 from penstock.v1.state_admin_pb2 import (
@@ -25,10 +25,12 @@ from penstock.v1.state_admin_pb2 import (
     ImportResult,
     StoreRecord,
 )
-from penstock.wire.errors import FailedPrecondition, InvalidArgument
+from penstock.wire.errors import FailedPrecondition, InvalidArgument, OutOfRange
 
 # More than any answer holds: what is compared is read whole.
 _WHOLE: Final = 2**62
+# Of a log, which may go on far behind what is compared.
+_PIECE_BYTES: Final = 256 * 1024
 
 _WRITTEN: Final = ImportResult(outcome=IMPORT_OUTCOME_WRITTEN)
 _PRESENT: Final = ImportResult(outcome=IMPORT_OUTCOME_PRESENT)
@@ -107,6 +109,8 @@ class Importer:
             return _conflict(f"there is another session {session.session_id} of tenant {tenant}")
         if from_timestamp(found.update_time) >= from_timestamp(session.update_time):
             return _PRESENT
+        if found.data_version > session.data_version:
+            return _conflict(f"session {session.session_id} of tenant {tenant} has newer data there")
         await self._store.care.forward_session(exported)
         return _WRITTEN
 
@@ -149,18 +153,8 @@ class Importer:
         log = await self._store.runs.open_log(tenant, run_id)
         if log is None:
             return _WRITTEN if await self._store.care.add_events(exported) else _PRESENT
-        if log.generation == exported.generation and exported.events:
-            first, last = exported.events[0].sequence, exported.events[-1].sequence
-            found: list[RunEvent] = []
-            read_to = first - 1
-            while read_to < last:
-                piece = await log.read(read_to, last, lifecycle_only=False, max_bytes=_WHOLE)
-                if not piece.events:
-                    break
-                found.extend(piece.events)
-                read_to = piece.read_to
-            if found[: len(exported.events)] == list(exported.events):
-                return _PRESENT
+        if log.generation == exported.generation and await _has_events(log, exported.events):
+            return _PRESENT
         return _conflict(f"run {run_id} of tenant {tenant} has another log there")
 
     async def _run(self, exported: ExportedRun) -> ImportResult:
@@ -188,11 +182,38 @@ class Importer:
         if await self._store.care.add_topic_events(exported):
             return _WRITTEN
         first, last = exported.events[0].position, exported.events[-1].position
-        found = await self._store.care.topic_events(exported.tenant, exported.topic, first - 1, _WHOLE)
+        size = sum(given.event.ByteSize() for given in exported.events)  # no more than that is to be compared
+        found = await self._store.care.topic_events(exported.tenant, exported.topic, first - 1, size)
         kept = [event for event in found.events if event.position <= last]
-        if kept == list(exported.events):
+        # Without those that the topic has dropped since.
+        if kept and kept == exported.events[-len(kept) :]:
             return _PRESENT
         return _conflict(f"topic {exported.topic} of tenant {exported.tenant} has other events from {first} to {last}")
+
+
+async def _has_events(log: RunLog, events: Sequence[RunEvent]) -> bool:
+    """Tells whether events are there, leaving out those that were trimmed since."""
+    while True:
+        first = (await log.state()).first_sequence
+        kept = [event for event in events if event.sequence >= first]
+        if not kept:
+            return True
+        try:
+            return await _read(log, kept[0].sequence, kept[-1].sequence) == kept
+        except OutOfRange:
+            continue  # trimmed meanwhile
+
+
+async def _read(log: RunLog, first: int, last: int) -> list[RunEvent]:
+    found: list[RunEvent] = []
+    read_to = first - 1
+    while read_to < last:
+        piece = await log.read(read_to, last, lifecycle_only=False, max_bytes=_PIECE_BYTES)
+        if not piece.events:
+            break
+        found.extend(piece.events)
+        read_to = piece.read_to
+    return [event for event in found if event.sequence <= last]
 
 
 def _conflict(detail: str) -> ImportResult:

@@ -39,8 +39,8 @@ class SessionImport:
             return  # it has gone on here meanwhile
         first = exported.session.first_index
         if first > found.next:
-            self._history.clear(step)
-            found = replace(found, first=first, next=first, data_version=0)
+            self._history.clear(step, data=False)
+            found = replace(found, first=first, next=first)
         self._bring_up(step, found, exported)
 
     def add_messages(self, exported: ExportedMessages, step: Step) -> None:

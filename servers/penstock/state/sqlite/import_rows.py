@@ -66,6 +66,9 @@ def forward_session(connection: sqlite3.Connection, rows: SessionRows, exported:
     found = rows.find(connection, exported.tenant, exported.session.session_id, now_us)
     if found is None:
         return
+    (updated_us,) = connection.execute("SELECT updated_us FROM sessions WHERE number = ?", (found.number,)).fetchone()
+    if updated_us >= from_timestamp(exported.session.update_time):
+        return  # it has gone on here meanwhile
     first_index = exported.session.first_index
     if first_index > found.next_index:
         for table in ("messages", "turns"):
@@ -84,7 +87,9 @@ def _set_data(connection: sqlite3.Connection, number: int, exported: ExportedSes
     )
     if session.data_version:
         connection.execute(
-            "INSERT OR REPLACE INTO session_data VALUES (?, ?, ?)", (number, session.data_version, session.data_json)
+            "INSERT INTO session_data VALUES (?, ?, ?) ON CONFLICT (session) DO UPDATE "
+            "SET version = excluded.version, data_json = excluded.data_json WHERE version < excluded.version",
+            (number, session.data_version, session.data_json),
         )
 
 
