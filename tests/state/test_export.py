@@ -286,6 +286,17 @@ async def test_a_long_log_comes_in_pieces_and_is_seen_at_once(first: Served, sec
     assert await e.read_log(second[0], "long") == await e.read_log(first[0], "long")
 
 
+async def test_a_topic_s_groups_fit_into_a_message_whatever_was_said_of_their_deliveries(first: Served) -> None:
+    """Where all reasons would not, an export leaves them out."""
+    deliveries = [pb.ExportedDelivery(position=number, delivery=1, reason="x" * 4000) for number in range(1, 701)]
+    groups = [pb.ExportedGroup(group="g", next_position=701, deliveries=deliveries)]
+    topic = pb.ExportedTopic(tenant="acme", topic="t", next_position=701, groups=groups)
+    assert await first[1].take_in(pb.StoreRecord(topic=topic)) == ["WRITTEN"]
+    (record,) = [record for record in await first[1].export() if record.HasField("topic")]
+    assert record.ByteSize() < 2 * 1024 * 1024
+    assert [given.position for given in record.topic.groups[0].deliveries] == list(range(1, 701))
+
+
 async def test_a_run_whose_events_are_not_all_there_is_not_made(first: Served, second: Served) -> None:
     """A gap in the file is named, and leaves nothing behind that anyone sees."""
     await fill(first[0])

@@ -13,11 +13,13 @@ from penstock.state.settings import StateSettings
 from penstock.state.topic_store import Demand, Member
 from penstock.v1.event_pb2 import (
     AcknowledgeRequest,
+    DeliveredEvent,
     FailedDelivery,
     PublishRequest,
     SubscribeRequest,
 )
 from penstock.wire.errors import InvalidArgument, NotFound
+from tests.state.admin import administered
 from tests.state.house import House, error_of, open_house
 from tests.state.subscriber import PATIENCE, Subscriber, event, publish, subscriber
 
@@ -306,6 +308,30 @@ async def test_a_message_of_a_stream_stays_under_its_size(house: House) -> None:
     async with subscriber(house.events, from_position=0) as reader:
         for name in ("x", "y", "z"):
             assert [got.event.event_id for got in (await reader.message()).events] == [name]
+
+
+async def test_dead_letters_with_long_reasons_come_in_several_messages(house: House) -> None:
+    """So that whoever reads many at once gets them all; and an export with them fits into its messages too."""
+    many = 500
+    await publish(house.events, *(f"e{number}" for number in range(many)))
+    reason = "\N{COLLISION SYMBOL}" * 1024
+    async with subscriber(house.events, group="g", from_position=0, max_unacknowledged=many) as reader:
+        for _ in range(5):
+            await reader.some(many)
+            failed = [FailedDelivery(position=position, reason=reason) for position in range(1, many + 1)]
+            await house.events.Acknowledge(AcknowledgeRequest(tenant="a", topic="t", group="g", failed=failed))
+        async with (
+            subscriber(house.events, topic="t.g.dead", from_position=0, max_unacknowledged=many) as dead,
+            asyncio.timeout(10),
+        ):
+            found: list[DeliveredEvent] = []
+            while len(found) < many:
+                message = await dead.message()
+                assert message.ByteSize() < 1.2 * 1024 * 1024
+                found += message.events
+    async with administered(house.layer) as admin:
+        records = await admin.export()
+        assert max(record.ByteSize() for record in records) < 1.2 * 1024 * 1024
 
 
 async def test_a_reply_address_is_made_by_its_subscriber_only(house: House) -> None:

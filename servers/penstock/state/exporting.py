@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from itertools import chain
 from typing import Final
 
 from penstock.state.care import RecordKind, RecordName, StoreCare
@@ -29,6 +30,8 @@ _NAMES: Final = 200
 # Of the pieces that messages, logs and topics are cut into; events of 1 MiB make bigger ones.
 _PIECE_BYTES: Final = 128 * 1024
 _MESSAGES: Final = 200
+# Of a topic with its groups, which is one record: it has to fit into a message.
+_TOPIC_BYTES: Final = 2 * 1024 * 1024
 
 # The parts of an export, by the number in cursors.
 _HEADER, _VALUES, _SESSIONS, _RUNS, _SESSIONS_AGAIN, _TOPICS, _END = range(7)
@@ -196,6 +199,9 @@ class _Exporter:
             if topic is None:
                 return
             position = 0
+            if topic.ByteSize() > _TOPIC_BYTES:
+                for given in chain.from_iterable(group.deliveries for group in topic.groups):
+                    given.reason = ""  # what was said of so many is the first to be done without
             yield StoreRecord(topic=topic), 1
         while True:
             found = await self._store.care.topic_events(name.tenant, name.name, position, _PIECE_BYTES)

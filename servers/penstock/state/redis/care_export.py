@@ -97,7 +97,7 @@ async def exported_topic_events(link: Link, tenant: str, topic: str, after: int,
     while True:
         entries = await link.call("XRANGE", key, f"{after + 1}-0", "+", "COUNT", _EVENTS, key=key, read_only=True)
         for name, (_, body, _, _, _, reason) in entries:
-            size += len(body)
+            size += len(body) + len(reason)
             if exported.events and size > max_bytes:
                 return exported
             after = int(name.partition(b"-")[0])

@@ -138,10 +138,11 @@ local function event_at(position)
   local entry = redis.call('XRANGE', KEYS[4], text(position), text(position))[1]
   return entry and entry[2]
 end
-local function fits(body) return #events == 0 or size + #body <= most_bytes end
+local function bytes_of(event) return #event[2] + #event[6] end
+local function fits(event) return #events == 0 or size + bytes_of(event) <= most_bytes end
 local function give(position, delivery, event)
   write_delivery(position, delivery, stream, '', now + visibility)
-  size = size + #event[2]
+  size = size + bytes_of(event)
   events[#events + 1] = {text(position), delivery, event[6], event[2]}
 end
 
@@ -177,7 +178,7 @@ for _, member in ipairs(waiting) do
     if not event then
       skipped = skipped + 1
       settle(position)
-    elseif not fits(event[2]) then
+    elseif not fits(event) then
       more = 1
       break
     else
@@ -199,7 +200,7 @@ while more == 0 and room > 0 and position < following do
   local entries = redis.call('XRANGE', KEYS[4], text(position), '+', 'COUNT', math.min(room, 16))
   if #entries == 0 then break end
   for _, entry in ipairs(entries) do
-    if not fits(entry[2][2]) then
+    if not fits(entry[2]) then
       more = 1
       break
     end

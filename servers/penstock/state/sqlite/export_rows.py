@@ -116,7 +116,7 @@ def exported_topic_events(
     size = 0
     with closing(rows):
         for position, reason, body in rows:
-            size += len(body)
+            size += len(body) + len(reason.encode())
             if exported.events and size > max_bytes:
                 break
             exported.events.append(

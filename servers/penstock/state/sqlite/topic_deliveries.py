@@ -23,6 +23,11 @@ class Kept(NamedTuple):
     dead_letter_reason: str
     body: bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes of a message it takes."""
+        return len(self.body) + len(self.dead_letter_reason.encode())
+
 
 def due_deliveries(connection: sqlite3.Connection, group: int, now_us: int, limit: int) -> list[Due]:
     """Returns what is to be delivered again, the oldest first."""

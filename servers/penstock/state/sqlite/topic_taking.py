@@ -126,12 +126,12 @@ class Taking:
         return position
 
     def _fits(self, kept: Kept) -> bool:
-        return not self.events or self.size + len(kept.body) <= self.demand.max_bytes
+        return not self.events or self.size + kept.size <= self.demand.max_bytes
 
     def _deliver(self, kept: Kept, delivery: int) -> None:
         due_us = self.now_us + self.demand.visibility_us
         deliver(self.connection, self.group.number, kept.position, self.member.stream, delivery, due_us)
-        self.size += len(kept.body)
+        self.size += kept.size
         self.events.append(
             DeliveredEvent(
                 position=kept.position,
