@@ -1,6 +1,7 @@
 """Topics through the client: publish, subscribe, request; at least once, and by itself over broken connections."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -134,6 +135,26 @@ async def test_a_wait_that_was_cancelled_loses_nothing(client: Client, topic: st
                     await anext(events)
             await client.publish(topic, n)
             assert [event.payload for event in await some(events, 1)] == [n]
+
+
+async def test_a_wait_that_was_cancelled_while_it_answered_loses_nothing(client: Client, topic: str) -> None:
+    """The event that would have been next is next, though the call went with the answer; and the block ends well."""
+    await client.publish_events(topic, [new_event(n) for n in range(3)])
+    async with client.subscribe(topic, group="g", from_beginning=True) as events:
+        assert [event.payload for event in await some(events, 2)] == [0, 1]
+        answered = time.monotonic()
+        while time.monotonic() < answered + 0.1:
+            pass  # so long that the answer is not held back any more, and nothing else goes on meanwhile
+        wait = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)  # it has begun, and writes
+        wait.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await wait
+        assert [event.payload for event in await some(events, 1)] == [2]
+        wait = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        wait.cancel()
+        await asyncio.wait([wait])
 
 
 async def test_a_held_event_is_not_given_twice(client: Client, topic: str) -> None:

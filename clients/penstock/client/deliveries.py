@@ -56,6 +56,11 @@ class Deliveries:
                 self._waiting[position] = event
         return again
 
+    @property
+    def any_waits(self) -> bool:
+        """Whether there is an event to be handed out."""
+        return bool(self._waiting)
+
     def hand_out(self) -> DeliveredEvent | None:
         """Returns the next event; None: none waits."""
         if not self._waiting:

@@ -103,10 +103,10 @@ class Subscription:
         while True:
             if self._over:
                 raise StopAsyncIteration
-            delivered = self._deliveries.hand_out()
-            if delivered is None or time.monotonic() - self._answers_since >= _HOLD_BACK:
+            if not self._deliveries.any_waits or time.monotonic() - self._answers_since >= _HOLD_BACK:
                 await self._send_answers()
-            if delivered is not None:
+            # Only now: a wait that is cancelled before has been given nothing.
+            if (delivered := self._deliveries.hand_out()) is not None:
                 self._at = Event(delivered, self._answer, self._publish)
                 return self._at
             await self._receive()
@@ -181,8 +181,13 @@ class Subscription:
             if self._call is None or not self._joined:
                 return
             answers, self._answers = self._answers, SubscribeEventsRequest()
-            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # whoever reads hears why
+            try:
                 await self._call.write(answers)
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                pass  # whoever reads hears why
+            except asyncio.CancelledError:
+                self._drop()  # gRPC has ended the call with it
+                raise
 
     async def _receive(self) -> None:
         """Takes in the next message, from as many calls as it needs."""
