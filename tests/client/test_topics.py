@@ -243,6 +243,14 @@ async def test_a_request_without_a_reply_ends_in_time(client: Client, topic: str
         assert request.expired
 
 
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), 1e12])
+async def test_a_request_that_could_never_end_is_refused_here(client: Client, topic: str, timeout: float) -> None:
+    """Its time is named, as it was given."""
+    with pytest.raises(errors.InvalidArgument) as raised:
+        await client.request(topic, {}, timeout=timeout)
+    assert [violation.field for violation in raised.value.violations] == ["timeout"]
+
+
 async def test_one_request_s_end_is_not_another_s(client: Client, topic: str) -> None:
     """The one that reads for all is cancelled, or out of time, and the others get their replies all the same."""
     held = asyncio.Event()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from penstock.client.addresses import addresses_in
@@ -16,7 +16,7 @@ from penstock.client.replies import Replies
 from penstock.client.run_stream import RunStream
 from penstock.client.spec import RunOptions, Task, duration, run_spec
 from penstock.client.subscription import DEFAULT_UNACKNOWLEDGED, Subscription
-from penstock.client.zoned import timestamp
+from penstock.client.zoned import timestamp, timestamp_after
 from penstock.v1 import gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ class Client:
         Raises DeadlineExceeded (`NO_REPLY`) when none has come in `timeout` seconds; subscribers see the deadline too.
         """
         request = new_event(payload, type=type, metadata=metadata)
-        request.deadline_time.CopyFrom(timestamp("timeout", datetime.now(UTC) + timedelta(seconds=timeout)))
+        request.deadline_time.CopyFrom(timestamp_after("timeout", timeout))
         return await self._replies.ask(topic, request, timeout)
 
     async def get_status(self) -> pb.GetStatusResponse:

@@ -1,6 +1,6 @@
 """Points in time, as Python says them, made into the contract's."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -15,3 +15,11 @@ def timestamp(name: str, time: datetime) -> Timestamp:
     made = Timestamp()
     made.FromDatetime(time)
     return made
+
+
+def timestamp_after(name: str, seconds: float) -> Timestamp:
+    """Makes the time so many seconds from now; raises InvalidArgument where there is no such time."""
+    try:
+        return timestamp(name, datetime.now(UTC) + timedelta(seconds=seconds))
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument.of([(name, f"is a number of seconds, not {seconds!r}")]) from None
