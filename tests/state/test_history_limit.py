@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from penstock.state.settings import StateSettings
@@ -144,6 +146,35 @@ async def test_a_queued_run_has_no_history_to_hold(house: House) -> None:
     assert await kept(house) == [f"m{number}" for number in range(LIMIT)]
     claimed = (await e.claim(house)).runs[0].record
     assert (claimed.history_first_index, claimed.history_index) == (1, LIMIT + 1)
+
+
+async def test_a_page_that_is_read_while_the_history_is_cut_has_no_hole(url: str) -> None:
+    """At whichever moment a long turn goes, what is read is one piece."""
+    async with open_house(StateSettings(url=url, history_limit=40)) as house:
+        for moment in range(40):
+            session = f"s{moment}"
+            messages = [
+                *(said(f"t{number}", run="run-1") for number in range(30)),
+                *(said(f"m{number}") for number in range(10)),
+            ]
+            await house.sessions.AppendMessages(
+                pb.AppendMessagesRequest(tenant=e.TENANT, session_id=session, messages=messages)
+            )
+            page, _ = await asyncio.gather(
+                house.sessions.ReadMessages(pb.ReadMessagesRequest(tenant=e.TENANT, session_id=session)),
+                _append_later(house, session, moment),
+            )
+            indexes = [message.index for message in page.messages]
+            assert indexes == list(range(indexes[0], indexes[0] + len(indexes)))
+            assert indexes[0] in (0, 30)
+
+
+async def _append_later(house: House, session: str, turns: int) -> None:
+    """Appends a message after so many turns of the event loop."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    request = pb.AppendMessagesRequest(tenant=e.TENANT, session_id=session, messages=[said("last")])
+    await house.sessions.AppendMessages(request)
 
 
 async def test_a_smaller_limit_holds_from_the_next_message_on(url: str) -> None:

@@ -104,6 +104,7 @@ class RedisSessions:
         end = min(request.before_index, meta.next) if request.HasField("before_index") else meta.next
         key = SessionKeys.of(self._rooms.of_session(request.tenant, request.session_id).tag).messages
         size = 0
+        cut = False
         at_once = _FEW
         while begin < end:
             # Few at first, because they may be large; all the more when they are not.
@@ -112,14 +113,22 @@ class RedisSessions:
             bodies: Sequence[bytes | None] = await self._rooms.link.call("HMGET", key, *span, key=key, read_only=True)
             for body in bodies:
                 if body is None:
-                    continue  # cut meanwhile
+                    cut = True
+                    continue
                 size += len(body)
                 if response.messages and (len(response.messages) == limit or size > max_bytes):
                     response.more = True
-                    return response
+                    break
                 response.messages.append(SessionMessage.FromString(body))
+            if response.more:
+                break
             begin, end = (begin, end - count) if request.newest_first else (begin + count, end)
             at_once *= 2
+        if cut and response.messages:
+            _, meta, _ = await self._look(request.tenant, request.session_id)
+            if meta is None or meta.first > min(message.index for message in response.messages):
+                # Of what was read the oldest is gone too by now: a page is to have no hole.
+                return await self.messages(request, limit, max_bytes)
         return response
 
     async def drop(self, tenant: str, session_id: str) -> DropOutcome:
