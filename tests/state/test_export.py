@@ -175,6 +175,22 @@ async def test_a_version_never_comes_twice_over_a_move(first: Served, second: Se
     assert got.value.version == kept
 
 
+async def test_a_value_that_was_deleted_since_does_not_come_back(first: Served, second: Served) -> None:
+    """Imported again it would have the version that somebody may still hold to change it; deleted before, it comes."""
+    request = values.SetValueRequest(tenant="acme", key="k", data=b"x")
+    await second[0].values.SetValue(request)
+    await second[0].values.DeleteValue(values.DeleteValueRequest(tenant="acme", key="k"))
+    written = (await first[0].values.SetValue(request)).version
+    (record,) = [record for record in await first[1].export() if record.HasField("value")]
+    record.value.value.version += 1_000_000  # whatever the two servers' clocks say
+    assert await second[1].take_in(record) == ["WRITTEN"]
+    await second[0].values.SetValue(request)
+    await second[0].values.DeleteValue(values.DeleteValueRequest(tenant="acme", key="k"))
+    assert await second[1].take_in(record) == ["CONFLICT"]
+    stale = values.CompareAndSetValueRequest(tenant="acme", key="k", data=b"y", version_is=written + 1_000_000)
+    assert not (await second[0].values.CompareAndSetValue(stale)).applied
+
+
 async def test_importing_again_changes_nothing(first: Served, second: Served) -> None:
     """Every record is there already; so an import that was cut off is simply done again."""
     await fill(first[0])

@@ -81,9 +81,10 @@ class StoreCare(Protocol):
         """Returns the kept events after a position, at least one if there is one."""
 
     async def add_value(self, value: ExportedValue) -> bool:
-        """Writes a value with its version and times; False: there is one, and nothing was changed.
+        """Writes a value with its version and times; False: there is one, or a newer one was deleted there, and nothing
+        was changed.
 
-        The versions that follow are higher, also when another one stood there and was deleted.
+        The versions that follow are higher, also when another one stood there before and was deleted.
         """
 
     async def add_session(self, session: ExportedSession) -> bool:

@@ -95,8 +95,8 @@ class Importer:
         found = found or await self._store.values.get(exported.tenant, value.key)
         if found == value:
             return _PRESENT
-        there = "is gone again" if found is None else f"has version {found.version} there, not {value.version}"
-        return _conflict(f"value {value.key!r} of tenant {exported.tenant} {there}")
+        what = "was deleted there since" if found is None else f"has version {found.version} there, not {value.version}"
+        return _conflict(f"value {value.key!r} of tenant {exported.tenant} {what}")
 
     async def _session(self, exported: ExportedSession) -> ImportResult:
         tenant, session = exported.tenant, exported.session

@@ -11,12 +11,12 @@ from penstock.v1.state_admin_pb2 import ExportedValue
 from penstock.v1.state_pb2 import ValueMetadata
 
 # In: version, times of creation and change, expiry ('': none), metadata, data. Out: whether it was written.
-# What was deleted there has a version that is no newer than the clock, which the next one will be.
+# What was deleted there before has a version that is no newer than the clock, which the next one will be.
 _ADD: Final = Script(
     "#!lua\n"
     + PRESENT
     + f"""
-if live then return 0 end
+if live or (head[1] and tonumber(head[1]) > tonumber(ARGV[1])) then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('HSET', KEYS[1], 'v', ARGV[1], 'c', ARGV[2], 'u', ARGV[3], 'l', '1')
 redis.call('HSET', KEYS[2], 'm', ARGV[5], 'd', ARGV[6])

@@ -22,14 +22,14 @@ def add_value(connection: sqlite3.Connection, exported: ExportedValue, now_us: i
     """Writes a value; see StoreCare."""
     value = exported.value
     name = (exported.tenant, value.key.encode())
-    live = connection.execute(
-        "SELECT 1 FROM stored_values WHERE tenant = ? AND key = ? AND live = 1 "
-        "AND (expire_us IS NULL OR expire_us > ?)",
-        (*name, now_us),
+    there = connection.execute(
+        "SELECT 1 FROM stored_values WHERE tenant = ?1 AND key = ?2 "
+        "AND ((live = 1 AND (expire_us IS NULL OR expire_us > ?3)) OR version > ?4)",
+        (*name, now_us, value.version),
     ).fetchone()
-    if live is not None:
+    if there is not None:
         return False
-    # What was deleted there has a version that is no newer than the clock, which the next one will be.
+    # What was deleted there before has a version that is no newer than the clock, which the next one will be.
     connection.execute("DELETE FROM stored_values WHERE tenant = ? AND key = ?", name)
     connection.execute(
         "INSERT INTO stored_values (tenant, key, version, live, created_us, updated_us, expire_us, metadata, data) "
