@@ -27,6 +27,7 @@ _ADDRESS: Final = re.compile(r"(127\.0\.0\.1:|--port )(5\d{4})")
 _START_SECONDS: Final = 60.0
 _RUN_SECONDS: Final = 120.0
 _READY_SECONDS: Final = 5.0
+_LAST_READY_SECONDS: Final = 30.0
 
 # Where there is no grpcurl, its calls go through buf curl, which speaks the same protocol.
 _GRPCURL: Final = """
@@ -50,6 +51,7 @@ class Reader:
         self._ports: dict[str, int] = {}
         self._served = 0
         self._said: str | None = ""
+        self._newest: str | None = None
         (home / "examples").symlink_to(ROOT / "examples")
 
     def follow(self, block: Block) -> None:
@@ -66,7 +68,8 @@ class Reader:
                     for command in text.replace("\\\n", " ").splitlines()
                 ]
                 for address in started:
-                    _wait_ready(address)
+                    _wait_ready(address, _READY_SECONDS)
+                self._newest = started[-1]
             case ["serve", "at", address]:
                 self._servers.enter_context(self._listening(shlex.split(text, comments=True), address))
             case ["run"]:
@@ -125,6 +128,9 @@ class Reader:
         program = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
         if block.language == "bash" and shutil.which("grpcurl") is None:
             text = _GRPCURL + text
+        if self._newest is not None:  # with it all is there that the page has served, as a rule
+            _wait_ready(self._newest, _LAST_READY_SECONDS)
+            self._newest = None
         done = subprocess.run(
             [*program, text],
             cwd=self._home,
@@ -148,9 +154,9 @@ class Reader:
         return self._ports[written]
 
 
-def _wait_ready(address: str) -> None:
+def _wait_ready(address: str, seconds: float) -> None:
     """Waits, not for long, until a process and all that it needs is ready, as a reader would who types by hand."""
-    give_up = time.monotonic() + _READY_SECONDS
+    give_up = time.monotonic() + seconds
     with grpc.insecure_channel(address) as channel:
         while time.monotonic() < give_up:
             with suppress(grpc.RpcError):
