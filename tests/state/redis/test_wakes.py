@@ -11,7 +11,7 @@ from penstock.state.redis import log_followed
 from penstock.state.redis.address import parse_address
 from penstock.state.redis.store import open_redis
 from penstock.state.settings import StateSettings
-from penstock.v1.run_log_pb2 import AppendEventsEntry, ReadEventsRequest
+from penstock.v1.run_log_pb2 import AppendEventsEntry, AppendOutcome, ReadEventsRequest
 from tests.state import entries as e
 from tests.state.house import open_house
 from tests.state.redis.at_hand import AtHand, at_hand
@@ -68,6 +68,25 @@ async def test_a_run_that_went_without_a_trace_ends_its_readers(
             call = house.log.ReadEvents(ReadEventsRequest(tenant=e.TENANT, run_id="run-1", follow=True))
             assert (await call.read()).events
             server.command("FLUSHALL")
+            async with asyncio.timeout(10):
+                with pytest.raises(grpc.aio.AioRpcError) as gone:
+                    await call.read()
+            assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_run_that_is_known_to_be_gone_ends_its_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that found nothing left no place to look at, and the look went round for ever, as fast as it could."""
+    monkeypatch.setattr(log_followed, "PATROL_S", 0.1)
+    server = ValkeyServer(tmp_path / "valkey")
+    with serving(server):
+        async with open_house(StateSettings(url=server.url)) as house:
+            await e.lease(house)
+            await e.record(house, e.record_entry("run-1"))
+            call = house.log.ReadEvents(ReadEventsRequest(tenant=e.TENANT, run_id="run-1", follow=True))
+            assert (await call.read()).events
+            server.command("FLUSHALL")
+            appended = await e.append_events(house, "run-1", e.token("x"))
+            assert appended.outcome == AppendOutcome.APPEND_OUTCOME_NOT_FOUND
             async with asyncio.timeout(10):
                 with pytest.raises(grpc.aio.AioRpcError) as gone:
                     await call.read()

@@ -9,6 +9,7 @@ from penstock.state.log.event_rules import STREAMED
 from penstock.state.redis.keys import Tag
 from penstock.state.redis.log_entries import READ_ENTRIES, unpack_entry
 from penstock.state.redis.log_followed import Chunk, Followed
+from penstock.state.redis.room_commits import Room
 from penstock.state.redis.room_keys import RunKeys
 from penstock.state.redis.rooms import Rooms
 from penstock.state.redis.run_reading import RunReader, RunReading, nothing, pending_signals
@@ -47,11 +48,19 @@ class LogLooker:
         if tag is None:
             self._rooms.find(tenant, run_id).add_done_callback(partial(self._found, followed))
         else:
-            self._reader.look(tenant, run_id, tag, "state").add_done_callback(partial(self._looked, followed, tag))
+            self._look_in(tag, followed)
 
-    def _found(self, followed: Followed, found: "Future[object]") -> None:
+    def _found(self, followed: Followed, found: Future[Room]) -> None:
         if not found.cancelled() and found.exception() is None:
+            # Not by the place that is known then: none is of a run that is gone.
+            self._look_in(found.result().tag, followed)
+
+    def _settled(self, followed: Followed, settled: Future[None]) -> None:
+        if not settled.cancelled() and settled.exception() is None:
             self.look(followed)
+
+    def _look_in(self, tag: Tag, followed: Followed) -> None:
+        self._reader.look(*followed.name, tag, "state").add_done_callback(partial(self._looked, followed, tag))
 
     def _looked(self, followed: Followed, tag: Tag, looked: Future[Reply]) -> None:
         if looked.cancelled() or looked.exception() is not None:
@@ -62,7 +71,7 @@ class LogLooker:
             self._rooms.forget_place(*followed.name)
             self._rooms.followers.touch(followed, lifecycle=True)
         elif not reading.stands:
-            self._rooms.submit(*followed.name, nothing).add_done_callback(partial(self._found, followed))
+            self._rooms.submit(*followed.name, nothing).add_done_callback(partial(self._settled, followed))
         else:
             # Signals are not among what is compared: whoever waits for them has another look.
             self._take(followed, reading.run)
