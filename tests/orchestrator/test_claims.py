@@ -1,10 +1,12 @@
 """What becomes of runs that nobody drives, and of the runs of an orchestrator that stops."""
 
 import asyncio
+import logging
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from penstock.orchestrator.settings import OrchestratorSettings
 from penstock.v1.ownership_pb2 import CLAIM_REASON_ORPHANED, ClaimRunsRequest
 from penstock.v1.run_event_pb2 import STEP_OUTCOME_ABANDONED
 from penstock.v1.run_pb2 import RUN_STATE_CANCELLED, RUN_STATE_FAILED, RUN_STATE_RUNNING, RUN_STATE_SUCCEEDED
@@ -91,3 +93,18 @@ async def test_a_lost_answer_of_the_state_layer_strands_no_run(state, rpc):
     state.wire.lose[rpc] = 2
     async with open_site(state) as site:
         assert (await site.ended("r"))[0].state == RUN_STATE_SUCCEEDED
+
+
+async def test_an_absence_of_the_state_layer_is_told_once_and_so_is_its_end(state, caplog):
+    """What is tried twice a second and more would leave room for nothing else in the log."""
+    caplog.set_level(logging.WARNING, "penstock.orchestrator")
+    await state.record("r", owner="")
+    state.wire.refuse.update(RenewLease=4, ClaimRuns=2)
+    async with open_site(state, OrchestratorSettings(lease_seconds=_LEASE)) as site:
+        await site.ended("r")
+    assert [record.getMessage() for record in caplog.records] == [
+        "could not renew the lease: UNAVAILABLE; trying again",
+        "the lease is renewed again",
+        "could not claim runs: UNAVAILABLE; trying again",
+        "runs are claimed again",
+    ]

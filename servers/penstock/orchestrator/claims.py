@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 
+from penstock.orchestrator.absence import Absence
 from penstock.orchestrator.lease import Lease
 from penstock.v1.ownership_pb2 import ClaimedRun, ClaimRunsRequest
 from penstock.wire.ids import random_id
@@ -41,6 +42,7 @@ class Claims:
         self._lease = lease
         self._batch = batch
         self._on_claimed = on_claimed
+        self._absence = Absence(logger, "could not claim runs", "runs are claimed again")
 
     async def run(self) -> None:
         """Claims for ever."""
@@ -56,9 +58,10 @@ class Claims:
             try:
                 response = await self._stub.ClaimRuns(request, timeout=_WAIT_SECONDS + 10.0)
             except grpc.aio.AioRpcError as error:
-                logger.info("could not claim runs: %s", error.code().name)
+                self._absence.failed(error)
                 await asyncio.sleep(0.5)
                 continue
+            self._absence.over()
             for claimed in response.runs:
                 self._on_claimed(claimed)
             claim_id = random_id("claim")

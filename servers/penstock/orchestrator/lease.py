@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 
+from penstock.orchestrator.absence import Absence
 from penstock.v1.ownership_pb2 import RenewLeaseRequest
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Lease:
         self._stub = stub
         self._instance_id = instance_id
         self._seconds = lease_seconds
+        self._absence = Absence(logger, "could not renew the lease", "the lease is renewed again")
         self.held = asyncio.Event()
 
     async def keep(self) -> None:
@@ -50,8 +52,9 @@ class Lease:
                 RenewLeaseRequest(instance_id=self._instance_id, ttl=ttl), timeout=max(1.0, self._seconds / 3)
             )
         except grpc.aio.AioRpcError as error:
-            logger.warning("could not renew the lease: %s", error.code().name)
+            self._absence.failed(error)
             return False
+        self._absence.over()
         if response.lapsed:
             logger.warning("the lease had lapsed; runs may have been taken over by others")
         self.held.set()

@@ -26,6 +26,9 @@ class Failed:
 class TakenOver(Exception):
     """The log says that another drives the run now, or that it is over. Its driver stops without a word."""
 
+    def __init__(self) -> None:
+        super().__init__("another drives it, or it is over")
+
 
 class NotEnded(Exception):
     """The log refused the end that a driver wrote, because a step had ended or begun meanwhile.

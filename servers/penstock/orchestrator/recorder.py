@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
+from penstock.orchestrator.absence import Absence
 from penstock.run_log.pace import Pace
 from penstock.v1.run_log_pb2 import (
     ReadRunsRequest,
@@ -80,6 +81,9 @@ class Recorder:
         self._unclear: dict[tuple[str, str], int] = {}
         self._wake = asyncio.Event()
         self._doubt = asyncio.Event()
+        self._absence = Absence(
+            logger, "it is not clear whether runs were recorded", "runs of which it was not clear are looked for again"
+        )
 
     async def record(self, entry: RecordRunsEntry) -> RecordRunsResult:
         """Records a run and returns what came of it, once that is as durable as the run asks for.
@@ -138,8 +142,9 @@ class Recorder:
         try:
             response = await self._stub.ReadRuns(request, timeout=5.0)
         except grpc.aio.AioRpcError as error:
-            logger.warning("it is not clear whether %d runs were recorded: %s", len(looked_for), error.code().name)
+            self._absence.failed(error)
             return
+        self._absence.over()
         found = {(record.tenant, record.run.run_id): record for record in response.records}
         left_out = {(name.tenant, name.run_id) for name in response.left_out}
         for name in looked_for:

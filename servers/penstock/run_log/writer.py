@@ -148,6 +148,7 @@ class LogWriter:
     async def _send(self, entries: Sequence[Entry]) -> None:
         waiting = list(entries)
         pause = 0.02
+        told = False
         while waiting:
             request = run_log_pb2.AppendEventsRequest(entries=[entry.message for entry in waiting])
             try:
@@ -158,9 +159,9 @@ class LogWriter:
                     for entry in waiting:
                         entry.writer.failed(entry, from_inner_error(error))
                     return
-                logger.warning(
-                    "the run log did not take %d entries (%s); trying again", len(waiting), error.code().name
-                )
+                if not told:  # an absence of the state layer is told once
+                    logger.warning("the run log does not take what is written (%s); trying again", error.code().name)
+                told = True
             else:
                 waiting = [
                     entry
