@@ -150,6 +150,15 @@ async def test_a_loop_that_was_blocked_for_a_while_says_for_how_long(serving: Se
     assert code == 0
 
 
+async def test_an_import_that_takes_long_blocks_nobody_and_is_not_named(serving: Serving, tmp_path: Path) -> None:
+    """Nothing is served before it is over; on a busy machine the mesh's own imports were blamed."""
+    (tmp_path / "slow_import.py").write_text("import time\n\ntime.sleep(2.5)\n\nasync def slow(task, context):\n    yield task\n")
+    async with serving("--app-dir", str(tmp_path), "--agent", "slow=slow_import:slow") as daemon:
+        daemon.process.send_signal(signal.SIGTERM)
+        _, errors = await daemon.process.communicate()
+    assert "blocked" not in errors.decode()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 async def test_a_signal_lets_runs_finish_refuses_new_ones_and_ends_with_0(
     serving: Serving, connect: Connect, tmp_path: Path, pipe: Path, number: signal.Signals

@@ -84,12 +84,13 @@ async def serve(
     at once, and what `open_mesh` raises.
     """
     stop = StopRequests()
-    with stop.heard(), watched():
+    with stop.heard():
         async with open_mesh(config, identity) as mesh:
             # What is there by now stays. To look at all of it in each full collection stops the loop for some 10 ms.
             gc.collect()
             gc.freeze()
-            with _announced(mesh, exports, ready_file):
+            # Not before: while a process starts, its imports keep the loop, and nobody waits for it yet.
+            with watched(), _announced(mesh, exports, ready_file):
                 say(banner(config, mesh, exports))
                 await stop.wait()
                 await drain(mesh, config.drain_seconds, say)
