@@ -152,7 +152,8 @@ async def test_a_loop_that_was_blocked_for_a_while_says_for_how_long(serving: Se
 
 async def test_an_import_that_takes_long_blocks_nobody_and_is_not_named(serving: Serving, tmp_path: Path) -> None:
     """Nothing is served before it is over; on a busy machine the mesh's own imports were blamed."""
-    (tmp_path / "slow_import.py").write_text("import time\n\ntime.sleep(2.5)\n\nasync def slow(task, context):\n    yield task\n")
+    agent = "async def slow(task, context):\n    yield task\n"
+    (tmp_path / "slow_import.py").write_text(f"import time\n\ntime.sleep(2.5)\n\n\n{agent}")
     async with serving("--app-dir", str(tmp_path), "--agent", "slow=slow_import:slow") as daemon:
         daemon.process.send_signal(signal.SIGTERM)
         _, errors = await daemon.process.communicate()

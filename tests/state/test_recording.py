@@ -105,7 +105,7 @@ async def test_a_durability_that_the_store_does_not_keep_is_refused(
         return
     assert result.outcome == pb.RecordOutcome.RECORD_OUTCOME_REFUSED
     assert reason_of(result.refusal) == "DURABILITY_UNSUPPORTED"
-    assert "this server keeps DURABILITY_" in result.refusal.message
+    assert f" and not {Durability.Name(level).removeprefix('DURABILITY_')}, which needs " in result.refusal.message
 
 
 async def test_a_level_that_this_store_has_never_heard_of_is_refused_alone(house: House) -> None:

@@ -73,7 +73,10 @@ def run(
     label: Annotated[list[str] | None, typer.Option(help="A mark of your own; may be repeated.", metavar="K=V")] = None,
     key: Annotated[str, typer.Option(help="Makes the command safe to repeat: the same key is the same run.")] = "",
     durability: Annotated[
-        Durable | None, typer.Option(help="What its log is to survive: the death of a process, of power, of a server.")
+        Durable | None,
+        typer.Option(
+            case_sensitive=False, help="What its log is to survive: the death of a process, of power, of a server."
+        ),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the run's id and leave it to itself.")] = False,
     plain: Plain = False,

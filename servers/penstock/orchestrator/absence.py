@@ -7,7 +7,6 @@ import logging
 import grpc.aio
 
 
-
 class Absence:
     """Keeps what is tried again and again from filling the log while the state layer is away."""
 

@@ -30,6 +30,10 @@ Examples:
     a layer that calls others: it is told where they are
 
 \b
+  penstockd --state redis://127.0.0.1:6379 --app-dir examples --agent echo=echo:echo
+    the store on a Redis or Valkey; a password, if it needs one, is hidden in PENSTOCK_STATE=redis://:PASSWORD@HOST
+
+\b
   penstockd --model llama3.2 --model-url http://127.0.0.1:11434/v1
     the agent `model`: any OpenAI-compatible server; the key, if it needs one, comes from OPENAI_API_KEY
 
@@ -83,7 +87,9 @@ def penstockd(
         str | None, typer.Option(metavar="URL", help="Its OpenAI-compatible server, as in http://127.0.0.1:11434/v1.")
     ] = None,
     workflow: Annotated[Many | None, typer.Option(metavar="FILE", help="A named plan for the orchestrator.")] = None,
-    state: Annotated[str | None, typer.Option(metavar="URL", help="The store: sqlite:///FILE or redis://HOST.")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="URL", help="The store: sqlite:///FILE, redis://HOST or redis+cluster://HOST.")
+    ] = None,
     app_dir: Annotated[str | None, typer.Option(help="Directory from which agents and tools are imported.")] = None,
     reflection: Annotated[bool | None, typer.Option(help="Let tools list and describe the services.")] = None,
     drain_seconds: Annotated[str | None, typer.Option(help="Most seconds to wait for work when stopping.")] = None,

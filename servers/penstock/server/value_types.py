@@ -141,7 +141,7 @@ def target(value: Any) -> str:
 def url(value: Any) -> str:
     """Reads the URL of a store."""
     if not _URL.fullmatch(text(value)):
-        raise ValueError("is no URL; write for example sqlite:///penstock.db")
+        raise ValueError("is no URL; write for example sqlite:///penstock.db or redis://127.0.0.1:6379")
     return str(value)
 
 

@@ -12,6 +12,8 @@ _FORMS = (
     "sqlite:///relative.db or sqlite:////absolute.db, with ?synchronous=normal or ?synchronous=full; "
     "redis://host:6379/0 or rediss://host:6379/0; redis+cluster://host:6379 or rediss+cluster://host:6379"
 )
+# By its packages: the name penstock belongs to another project on PyPI.
+_EXTRA = "'redis[hiredis]>=6,<9'"
 _REDIS_SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster")
 
 
@@ -38,7 +40,10 @@ def open_store(settings: StateSettings) -> AbstractAsyncContextManager[Store]:
             from penstock.state.redis.address import parse_address
             from penstock.state.redis.store import open_redis
         except ModuleNotFoundError as error:
-            raise ValueError(f"a store on {scheme}:// needs {error.name}; install penstock[redis]") from error
+            raise ValueError(
+                f"a store on {scheme}:// needs {error.name}, which is not installed (the extra `redis`): "
+                f"pip install {_EXTRA}"
+            ) from error
         return open_redis(parse_address(settings.url), settings)
     # Whatever does not look like a scheme, like all behind it, may have a password in it.
     named = f"there is no store {scheme!r}" if fullmatch(r"[a-z][a-z0-9+.-]{1,20}", scheme) else "that names no store"

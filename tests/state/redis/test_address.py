@@ -51,8 +51,8 @@ def test_no_text_of_an_address_has_its_password() -> None:
         ("redis://:hunter2@host?replicas=many", "replicas"),
         ("redis://:hunter2@host?durability=forever", "process, power, replica"),
         ("redis://:hunter2@host?pool=3", "no option 'pool'"),
-        ("redis://:hunter2@host?ssl_certfile=x", "need rediss://"),
-        ("rediss://:hunter2@host?ssl_ca_certs=/nowhere/ca.pem", "No such file"),
+        ("redis://:hunter2@host?ssl_certfile=x", "with rediss:// ?ssl_ca_certs"),
+        ("rediss://:hunter2@host?ssl_ca_certs=/nowhere/ca.pem", "the file of ssl_ca_certs can't be used: No such file"),
         ("rediss://:hunter2@host?ssl_keyfile=/nowhere/key.pem", "ssl_certfile"),
         ("rediss://:hunter2@host?ssl_check_hostname=maybe", "yes or no"),
         ("redis://:hunter2@host?replicas=1&replicas=2", "twice"),
@@ -61,8 +61,8 @@ def test_no_text_of_an_address_has_its_password() -> None:
     ],
 )
 def test_what_is_wrong_with_an_address_is_told_without_its_password(url: str, told: str) -> None:
-    """Before anything is started, with the forms that there are."""
-    with pytest.raises(ValueError, match="write ") as raised:
+    """Before anything is started, with how to write it."""
+    with pytest.raises(ValueError, match=r"write |must be |needs |can't be used") as raised:
         open_store(StateSettings(url=url))
     assert told in str(raised.value)
     assert "hunter2" not in str(raised.value)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -56,6 +57,15 @@ async def test_an_address_where_nobody_listens(valkey: ValkeyServer) -> None:
     assert f"127.0.0.1:{port} can't be reached: connection refused" in text
     assert "is Redis running" in text
     assert "no such host" in await refusal("redis://no-such-host.invalid")
+
+
+async def test_a_missing_extra_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its packages: the name penstock belongs to another project on PyPI."""
+    for name in [name for name in sys.modules if name.startswith("penstock.state.redis.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "hiredis", None)
+    with pytest.raises(ValueError, match=r"needs hiredis, .*: pip install 'redis\[hiredis\]"):
+        open_store(StateSettings(url="redis://127.0.0.1"))
 
 
 async def test_a_server_that_has_as_many_clients_as_it_takes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

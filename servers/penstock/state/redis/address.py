@@ -1,6 +1,8 @@
 """The address of a Redis, read from its URL."""
 
 import ssl
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from re import fullmatch
 from typing import Final
@@ -10,8 +12,11 @@ from penstock.v1.run_pb2 import Durability
 
 FORMS: Final = (
     "redis://[user:password@]host[:6379][/db] for one server, redis+cluster://[user:password@]host[:port][,host:port…] "
-    "for a Cluster, rediss:// and rediss+cluster:// for TLS; options: ?namespace=NAME, ?replicas=N, "
-    "?durability=power or replica, ?ssl_ca_certs=FILE, ?ssl_certfile=FILE, ?ssl_keyfile=FILE, ?ssl_check_hostname=no"
+    "for a Cluster, rediss:// and rediss+cluster:// for TLS"
+)
+OPTIONS: Final = (
+    "?namespace=NAME, ?replicas=N, ?durability=power or replica, and with rediss:// "
+    "?ssl_ca_certs=FILE, ?ssl_certfile=FILE, ?ssl_keyfile=FILE, ?ssl_check_hostname=no"
 )
 SCHEMES: Final = ("redis", "rediss", "redis+cluster", "rediss+cluster")
 _PORT: Final = 6379
@@ -64,12 +69,18 @@ def parse_address(url: str) -> RedisAddress:
     """
     try:
         return _parse(url)
+    except _WrongOption as error:
+        raise ValueError(f"the Redis address is wrong: {error}") from None
     except _WrongPart as error:
         raise ValueError(f"the Redis address is wrong: {error}; write {FORMS}") from None
 
 
 class _WrongPart(Exception):
     pass
+
+
+class _WrongOption(Exception):
+    """Says by itself how to write what stands behind the question mark."""
 
 
 def _parse(url: str) -> RedisAddress:
@@ -89,7 +100,7 @@ def _parse(url: str) -> RedisAddress:
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     options = dict(pairs)
     if len(options) < len(pairs):
-        raise _WrongPart("an option stands in it twice")
+        raise _WrongOption("an option stands in it twice; write each once")
     address = RedisAddress(
         endpoints=endpoints,
         cluster=cluster,
@@ -103,7 +114,7 @@ def _parse(url: str) -> RedisAddress:
     )
     if options:
         names = ", ".join(repr(name) for name in sorted(options))
-        raise _WrongPart(f"there is no option {names}" + ("" if address.tls else " (those of TLS need rediss://)"))
+        raise _WrongOption(f"there is no option {names}; write {OPTIONS}")
     return address
 
 
@@ -128,7 +139,7 @@ def _database(path: str, cluster: bool) -> int:
 
 def _namespace(name: str) -> str:
     if not fullmatch(r"[A-Za-z0-9._-]{0,64}", name):
-        raise _WrongPart("namespace must be up to 64 characters of A-Z a-z 0-9 . _ -")
+        raise _WrongOption("namespace must be up to 64 characters of A-Z a-z 0-9 . _ -")
     return name
 
 
@@ -136,29 +147,36 @@ def _replicas(number: str | None) -> int | None:
     if number is None:
         return None
     if not fullmatch(r"\d{1,2}", number):
-        raise _WrongPart("replicas must be a number from 0 to 99")
+        raise _WrongOption("replicas must be a number from 0 to 99")
     return int(number)
 
 
 def _durability(name: str) -> Durability:
     if name.lower() not in _LEVELS:
-        raise _WrongPart(f"durability must be one of {', '.join(_LEVELS)}")
+        raise _WrongOption(f"durability must be one of {', '.join(_LEVELS)}")
     return _LEVELS[name.lower()]
 
 
 def _tls(options: dict[str, str]) -> ssl.SSLContext:
-    try:
+    with _using("the file of ssl_ca_certs"):
         context = ssl.create_default_context(cafile=options.pop("ssl_ca_certs", None))
-        certificate = options.pop("ssl_certfile", None)
-        key = options.pop("ssl_keyfile", None)
-        if certificate is not None:
+    certificate = options.pop("ssl_certfile", None)
+    key = options.pop("ssl_keyfile", None)
+    if certificate is not None:
+        with _using("the file of ssl_certfile or ssl_keyfile"):
             context.load_cert_chain(certificate, key)
-        elif key is not None:
-            raise _WrongPart("ssl_keyfile needs ssl_certfile beside it")
-    except OSError as error:  # ssl.SSLError is one
-        raise _WrongPart(f"a file of TLS (ssl_…) can't be used: {error.strerror or error}") from error
+    elif key is not None:
+        raise _WrongOption("ssl_keyfile needs ssl_certfile beside it")
     check = options.pop("ssl_check_hostname", "yes")
     if check not in ("yes", "no"):
-        raise _WrongPart("ssl_check_hostname must be yes or no")
+        raise _WrongOption("ssl_check_hostname must be yes or no")
     context.check_hostname = check == "yes"
     return context
+
+
+@contextmanager
+def _using(file: str) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one
+        raise _WrongOption(f"{file} can't be used: {error.strerror or error}") from error

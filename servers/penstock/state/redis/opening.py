@@ -43,9 +43,9 @@ async def look(address: RedisAddress) -> Opening:
         async with AsyncExitStack() as stack:
             return await _look(address, stack)
     except NotConnected as error:
-        raise ValueError(f"the state layer's Redis can't be used: {error}") from error
+        raise ValueError(f"its Redis can't be used: {error}") from error
     except (ConnectionError, ReplyError) as error:
-        raise ValueError(f"the state layer's Redis can't be used: {address} failed in between ({error})") from error
+        raise ValueError(f"its Redis can't be used: {address} failed in between ({error})") from error
 
 
 async def _look(address: RedisAddress, stack: AsyncExitStack) -> Opening:

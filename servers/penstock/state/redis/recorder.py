@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 from penstock.state.clock import to_timestamp
+from penstock.state.durability_refusal import durability_refused
 from penstock.state.log.event_rules import check_events
 from penstock.state.log.head import RunHead
 from penstock.state.log.refused import Refused
@@ -41,9 +42,13 @@ from penstock.v1.run_pb2 import (
     Signal,
 )
 from penstock.wire.context import trace_id_of
-from penstock.wire.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from penstock.wire.errors import InvalidArgument, ResourceExhausted
 
 _LEVELS: Final = (DURABILITY_PROCESS, DURABILITY_POWER, DURABILITY_REPLICA)
+_NEEDS: Final = {
+    DURABILITY_POWER: "appendonly yes and appendfsync always at each server",
+    DURABILITY_REPLICA: "a replica of each server",
+}
 
 EXISTS: Final = "exists"
 """What `record` answers instead of a result when the run is there already; whoever asked then reads it."""
@@ -76,11 +81,7 @@ class Recorder:
         durability = entry.spec.durability
         if durability and not self._keeps(durability):
             best = max(level for level in _LEVELS if self._keeps(level))
-            raise FailedPrecondition(
-                f"this server keeps {Durability.Name(best)}, not {Durability.Name(durability)}",
-                reason="DURABILITY_UNSUPPORTED",
-                metadata={"supported": Durability.Name(best)},
-            )
+            raise durability_refused(durability, best, _NEEDS)
 
     def refuses(self, entry: RecordRunsEntry, step: Step) -> RecordRunsResult | None:
         """Answers for a run that waits for none, in a session that is busy; None: it may be recorded, or is there."""

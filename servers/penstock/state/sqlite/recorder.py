@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from penstock.state.clock import StoreClock
+from penstock.state.durability_refusal import durability_refused
 from penstock.state.log.event_rules import check_events
 from penstock.state.log.head import RunHead
 from penstock.state.log.refused import Refused
@@ -33,7 +35,9 @@ from penstock.v1.run_log_pb2 import (
     RunRecord,
 )
 from penstock.v1.run_pb2 import (
+    DURABILITY_POWER,
     DURABILITY_PROCESS,
+    DURABILITY_REPLICA,
     ON_BUSY_ENQUEUE,
     ON_BUSY_INTERRUPT,
     ON_BUSY_REJECT,
@@ -41,7 +45,12 @@ from penstock.v1.run_pb2 import (
     RunSpec,
     Signal,
 )
-from penstock.wire.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from penstock.wire.errors import InvalidArgument, ResourceExhausted
+
+_NEEDS: Final = {
+    DURABILITY_POWER: "?synchronous=full in the store's URL",
+    DURABILITY_REPLICA: "a Redis or Valkey with a replica",
+}
 
 
 class Recorder:
@@ -77,11 +86,7 @@ class Recorder:
         if existing is not None:
             return _existing(existing, entry)
         if entry.spec.durability > self._keeps:
-            raise FailedPrecondition(
-                f"this server keeps {Durability.Name(self._keeps)}, not {Durability.Name(entry.spec.durability)}",
-                reason="DURABILITY_UNSUPPORTED",
-                metadata={"supported": Durability.Name(self._keeps)},
-            )
+            raise durability_refused(entry.spec.durability, self._keeps, _NEEDS)
         if entry.spec.session_id:
             transaction.protect()  # what is done to the session comes before the run's own events are looked at
         interrupted = self._interrupt(transaction, entry)
