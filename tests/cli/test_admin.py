@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sqlite3
 import stat
 import sys
@@ -88,6 +89,39 @@ async def exported(directory: Path, file: Path, ended: int) -> None:
             assert done.code == 0, done
             if f"{said_in(file)}".count("run.succeeded") == ended:
                 return
+
+
+@pytest.mark.parametrize(("file", "advice"), [("a.jsonl", "--resume goes on where this stopped"), ("-", "")])
+async def test_ctrl_c_in_an_export_says_how_to_go_on(tmp_path: Path, file: str, advice: str) -> None:
+    """The command is stopped while it waits for a server that never answers; a stream can't be resumed."""
+    connected: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    server = await asyncio.start_server(lambda reader, writer: connected.set_result(writer), "127.0.0.1", 0)
+    async with server, asyncio.timeout(30):
+        port = server.sockets[0].getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            *(BIN / "penstock-admin", "state", "export", file, "--address", f"127.0.0.1:{port}"),
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        writer = await connected
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+        writer.close()
+    assert process.returncode == 130
+    assert err.decode().strip() == (f"stopped; the same command with {advice}" if advice else "")
+
+
+async def test_an_address_that_administers_nothing_and_a_file_that_can_t_be_written_are_named(tmp_path: Path) -> None:
+    """The door is taken for administration easily, and over Redis there is none unless it is asked for."""
+    async with serving(tmp_path) as facts:
+        door = await state(tmp_path, "check", "--address", facts["listen"])
+        lost = await state(tmp_path, "export", "nowhere/store.jsonl")
+    assert door.code == 3
+    assert f"no store is administered at {facts['listen']}" in door.err
+    assert "over Redis it does so with --admin-listen" in " ".join(door.err.split())
+    assert lost.code == 2
+    assert "nowhere/store.jsonl can't be written" in " ".join(lost.err.replace("│", " ").split())
 
 
 async def test_a_store_is_counted_checked_and_moved(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ VACUUM_EXAMPLES = """Examples:
 
 penstock-admin state vacuum
 
-Space comes free when logs, sessions and values are dropped, and is used again by what comes next; this gives it back to
-the system. It goes piece by piece while the store serves; Ctrl-C keeps what is done.
+Space comes free when logs, sessions and values are dropped, and is used again by what comes next; this gives it back \
+to the system. It goes piece by piece while the store serves; Ctrl-C keeps what is done.
 """
 
 EXPORT_EXAMPLES = """Examples:
@@ -60,8 +60,8 @@ penstock-admin state export store.jsonl --resume
 
 penstock-admin state export - | gzip > store.jsonl.gz
 
-One JSON object a line, with the proto's field names (StoreRecord). Whatever stopped it, --resume goes on after the last
-whole line.
+One JSON object a line, with the proto's field names (StoreRecord). Whatever stopped it, --resume goes on after the \
+last whole line.
 """
 
 IMPORT_EXAMPLES = """Examples:
@@ -70,8 +70,8 @@ penstock-admin state import store.jsonl
 
 gunzip -c store.jsonl.gz | penstock-admin state import -
 
-What is there already is compared and left as it is, so the same command again goes on where one was stopped. Exit code
-1 says that something differed, which is named.
+What is there already is compared and left as it is, so the same command again goes on where one was stopped. Exit \
+code 1 says that something differed, which is named.
 """
 
 Address = Annotated[
@@ -164,7 +164,8 @@ def export(
         async def work(stub: "Stub") -> None:
             await exported(stub, target)
 
-        administer(address, work, "the same command with --resume goes on where this stopped")
+        resumes = "" if file == "-" else "the same command with --resume goes on where this stopped"
+        administer(address, work, resumes)
 
 
 @state.command(name="import", epilog=IMPORT_EXAMPLES)

@@ -55,7 +55,10 @@ def opened(name: str, *, resume: bool, overwrite: bool) -> Generator[Target]:
     if there and not (resume or overwrite):
         raise typer.BadParameter(f"{name} is there already; add --resume or --overwrite", param_hint="FILE")
     # What a store holds is for the eyes of those who run it.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise typer.BadParameter(f"{name} can't be written: {error.strerror}", param_hint="FILE") from None
     with open(descriptor, "r+b") as file:
         if overwrite or not there:
             yield Target(file, name, "", overwritten=True)
