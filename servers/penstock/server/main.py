@@ -31,7 +31,7 @@ Examples:
 
 \b
   penstockd --state redis://127.0.0.1:6379 --app-dir examples --agent echo=echo:echo
-    the store on a Redis or Valkey; a password, if it needs one, is hidden in PENSTOCK_STATE=redis://:PASSWORD@HOST
+    the store on a Redis or Valkey; a password, if it needs one, goes into PENSTOCK_STATE=redis://:PASSWORD@HOST:6379
 
 \b
   penstockd --model llama3.2 --model-url http://127.0.0.1:11434/v1
