@@ -104,14 +104,22 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 @pytest.fixture(params=[_over_tcp, _in_process], ids=["tcp", "in-process"])
 def serve(request: pytest.FixtureRequest) -> Serve:
-    """Serves handlers made of a body behind the stack; `inner` puts the client stack on the channel."""
+    """Serves handlers made of a body behind the stack; `inner` puts the client stack on the channel.
+
+    Without `listening` the stack is that of calls from the same process.
+    """
 
     @asynccontextmanager
     async def served(
-        body: Body, *, rules: LayerRules | None = None, door: Door | None = None, inner: bool = False
+        body: Body,
+        *,
+        rules: LayerRules | None = None,
+        door: Door | None = None,
+        inner: bool = False,
+        listening: bool = True,
     ) -> AsyncGenerator[Served]:
         load, gate = Load(rules or LayerRules("gateway")), Gate()
-        stack = server_stack({SERVICE: load}, gate=gate, door=door)
+        stack = server_stack({SERVICE: load}, gate=gate if listening else None, door=door)
         async with (
             asyncio.timeout(20),
             request.param(stack, handlers(body), client_stack() if inner else []) as channel,

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.interceptors.context import Door
 from penstock.interceptors.rules import LayerRules
-from penstock.wire.errors import NotFound
+from penstock.wire.errors import NotFound, Unavailable
 
 from .conftest import Serve, echo, failure
 
@@ -57,6 +57,24 @@ async def test_the_line_knows_how_a_failed_call_really_ended(serve: Serve, log: 
         ("OUT_OF_RANGE", logging.INFO),
         ("INTERNAL", logging.WARNING),
         ("INVALID_ARGUMENT", logging.INFO),
+    ]
+
+
+@pytest.mark.parametrize(("listening", "level"), [(True, logging.WARNING), (False, logging.DEBUG)])
+async def test_an_absence_is_a_warning_where_no_caller_in_the_process_tells_of_it(
+    serve: Serve, log: pytest.LogCaptureFixture, listening: bool, level: int
+) -> None:
+    """What a process asks of itself again and again filled its log while the store was away."""
+
+    async def body(text: str, context: Any) -> str:
+        raise Unavailable("away") if text == "away" else RuntimeError("a fault")
+
+    async with serve(body, listening=listening) as served:
+        for text in ("away", "fault"):
+            await failure(served.call(text))
+    assert [(line["code"], line["levelno"]) for line in calls(log)] == [
+        ("UNAVAILABLE", level),
+        ("INTERNAL", logging.WARNING),
     ]
 
 

@@ -26,7 +26,9 @@ def observe(rules: Mapping[str, LayerRules], *, listening: bool = True) -> Conce
 
     Faults of the server are warnings. The state layer hears every token, anyone may ask for health, and what comes from
     the same process (not `listening`) belongs to a call that came in at its door: these are logged for debugging only.
+    So is an absence that a caller in the same process hears of, who tells it, or tries again for as long as it takes.
     """
+    faults = FAULTS if listening else FAULTS - {grpc.StatusCode.UNAVAILABLE}
 
     @contextmanager
     def observed(call: Call) -> Iterator[None]:
@@ -50,7 +52,7 @@ def observe(rules: Mapping[str, LayerRules], *, listening: bool = True) -> Conce
         finally:
             if recorded is not None:
                 recorded.end(code)
-            _log(call, layer, usual, code, started)
+            _log(call, layer, logging.WARNING if code in faults else usual, code, started)
 
     return observed
 
@@ -60,8 +62,7 @@ def _code(call: Call) -> grpc.StatusCode | None:
     return code if isinstance(code, grpc.StatusCode) else None
 
 
-def _log(call: Call, layer: str, usual: int, code: grpc.StatusCode, started: float) -> None:
-    level = logging.WARNING if code in FAULTS else usual
+def _log(call: Call, layer: str, level: int, code: grpc.StatusCode, started: float) -> None:
     if not LOGGER.isEnabledFor(level):
         return
     who = asker(call)
