@@ -17,6 +17,7 @@ from penstock.v1 import limit_pb2 as pb
 from penstock.wire.errors import InvalidArgument
 from tests.state.entries import TENANT, seconds
 from tests.state.house import House, error_of, open_house
+from tests.state.in_time import Pace, in_time
 from tests.stores.kinds import Kind
 
 YEAR = 365 * 86400.0
@@ -221,13 +222,21 @@ async def unswept(kind: Kind, settings: StateSettings) -> AsyncGenerator[House]:
 async def test_a_forgotten_reservation_is_given_back(unswept: House) -> None:
     """After its time nobody holds it, and what it was comes too late."""
     house = unswept
-    assert (await reserve(house, "a", 100, ttl=1)).granted
-    assert not (await reserve(house, "b", 1)).granted
-    async with asyncio.timeout(5):
-        while not (await reserve(house, "b", 100)).granted:  # noqa: ASYNC110 - time itself is waited for
-            await asyncio.sleep(0.02)
-    assert not (await settle(house, "a", 100)).applied
-    assert (await settle(house, "b", 0)).remaining == 100
+
+    async def forgotten(pace: Pace, number: int) -> None:
+        budget = f"tokens-{number}"
+        pace.step()
+        assert (await reserve(house, "a", 100, budget=budget, ttl=1)).granted
+        pace.step()
+        assert not (await reserve(house, "b", 1, budget=budget)).granted
+        pace.rest()
+        async with asyncio.timeout(10):
+            while not (await reserve(house, "b", 100, budget=budget)).granted:  # noqa: ASYNC110 - time itself is waited for
+                await asyncio.sleep(0.02)
+        assert not (await settle(house, "a", 100, budget=budget)).applied
+        assert (await settle(house, "b", 0, budget=budget)).remaining == 100
+
+    await in_time(1.0, forgotten)
 
 
 async def test_a_budget_begins_anew_with_its_window(unswept: House) -> None:

@@ -14,6 +14,7 @@ from penstock.v1.session_pb2 import ReadMessagesRequest
 from penstock.wire.errors import FailedPrecondition
 from tests.state import entries as e
 from tests.state.house import House, error_of, open_house
+from tests.state.in_time import Pace, in_time
 
 
 async def test_a_claim_without_a_lease_is_refused(house: House) -> None:
@@ -210,15 +211,31 @@ async def test_a_cancel_of_what_is_not_there_says_so(house: House) -> None:
 
 async def test_leases_hold_for_their_length_after_the_store_was_away(url: str) -> None:
     """Nobody can renew while the store is away: whoever comes first then does not take over everybody's runs."""
-    async with open_house(StateSettings(url=url)) as house:
-        await e.lease(house, "other", ttl=0.2)
-        await e.lease(house, "given-back", ttl=0.2)
-        await e.record(house, e.record_entry("run-1", owner="other"))
-        await e.record(house, e.record_entry("run-2", owner="given-back"))
-        await e.lease(house, "given-back", ttl=0)
-    await asyncio.sleep(0.3)  # the store is away, and the clock goes on: there is no event to wait for
-    async with open_house(StateSettings(url=url)) as house:
-        await e.lease(house)
-        assert [run.record.run.run_id for run in (await e.claim(house)).runs] == ["run-2"]
-        later = await e.claim(house, wait=5.0)
-        assert [run.record.run.run_id for run in later.runs] == ["run-1"]
+    ttl = 0.3
+
+    async def away(pace: Pace, number: int) -> None:
+        other, given_back = f"other-{number}", f"given-back-{number}"
+        names = {f"run-1-{number}", f"run-2-{number}"}
+
+        async def claimed(house: House, wait: float = 0.0) -> set[str]:
+            return {run.record.run.run_id for run in (await e.claim(house, wait=wait)).runs} & names
+
+        async with open_house(StateSettings(url=url)) as house:
+            pace.step()
+            await e.lease(house, other, ttl=ttl)
+            pace.step()
+            await e.record(house, e.record_entry(f"run-1-{number}", owner=other))
+            pace.rest()
+            await e.lease(house, given_back, ttl=ttl)
+            await e.record(house, e.record_entry(f"run-2-{number}", owner=given_back))
+            await e.lease(house, given_back, ttl=0)
+        await asyncio.sleep(1.5 * ttl)  # the store is away, and the clock goes on: there is no event to wait for
+        pace.step()
+        async with open_house(StateSettings(url=url)) as house:
+            await e.lease(house)
+            pace.step()
+            assert await claimed(house) == {f"run-2-{number}"}
+            pace.rest()
+            assert await claimed(house, wait=5.0) == {f"run-1-{number}"}
+
+    await in_time(ttl, away)

@@ -11,6 +11,7 @@ from penstock.v1 import session_pb2 as pb
 from penstock.v1.run_pb2 import RunState
 from tests.state import entries as e
 from tests.state.house import House, open_house
+from tests.state.in_time import Pace, in_time
 
 TTL = 0.4
 
@@ -56,64 +57,91 @@ async def expired(house: House) -> None:
 @pytest.mark.parametrize("swept", [False, True], ids=["before the sweep", "after the sweep"])
 async def test_an_expired_session_is_as_one_that_never_was(house: House, swept: bool) -> None:
     """No reader, no condition and no delete finds it; the next message makes a new one, from index 0 on."""
-    await append(house, "a", "b")
-    old = await update(house, "[1]")
-    await expired(house)
-    if swept:
-        while await house.layer.store.sweep():
-            pass
-    assert await read(house) is None
-    page = await house.sessions.ReadMessages(pb.ReadMessagesRequest(tenant=e.TENANT, session_id="s"))
-    assert not page.messages
-    assert await drop(house) == pb.DropOutcome.DROP_OUTCOME_NOT_FOUND
-    assert not (await append(house, "x", expected_index=2)).applied
-    assert list((await append(house, "b")).indexes) == [0]
-    session = await read(house)
-    assert session is not None
-    assert (session.next_index, session.data_json, session.data_version) == (1, "", 0)
-    assert not (await update(house, "2", expected_version=old.version)).applied
-    assert (await update(house, "2", expected_version=0)).version > old.version
+
+    async def forgotten(pace: Pace, number: int) -> None:
+        await drop(house)
+        await append(house, "a", "b")
+        old = await update(house, "[1]")
+        await expired(house)
+        if swept:
+            while await house.layer.store.sweep():
+                pass
+        assert await read(house) is None
+        page = await house.sessions.ReadMessages(pb.ReadMessagesRequest(tenant=e.TENANT, session_id="s"))
+        assert not page.messages
+        assert await drop(house) == pb.DropOutcome.DROP_OUTCOME_NOT_FOUND
+        assert not (await append(house, "x", expected_index=2)).applied
+        pace.step()
+        assert list((await append(house, "b")).indexes) == [0]
+        pace.step()
+        session = await read(house)
+        assert session is not None
+        assert (session.next_index, session.data_json, session.data_version) == (1, "", 0)
+        assert not (await update(house, "2", expected_version=old.version)).applied
+        assert (await update(house, "2", expected_version=0)).version > old.version
+
+    await in_time(TTL, forgotten)
 
 
 @pytest.mark.parametrize("use", ["append", "update", "read", "messages"])
 async def test_a_session_lives_as_long_as_it_is_used(house: House, use: str) -> None:
     """Each use gives it its whole time again; reading is a use."""
-    await append(house, "a")
-    await update(house, "[1]")
-    loop = asyncio.get_running_loop()
-    until = loop.time() + 1.5 * TTL
-    number = 0
-    while loop.time() < until:
-        number += 1
-        match use:
-            case "append":
-                await append(house, f"m{number}")
-            case "update":
-                assert (await update(house, "[2]")).applied
-            case "read":
-                assert await read(house) is not None
-            case _:
-                await house.sessions.ReadMessages(pb.ReadMessagesRequest(tenant=e.TENANT, session_id="s"))
-        await asyncio.sleep(TTL / 6)  # use after use: time itself is what the session lives by
-    session = await read(house)
-    assert session is not None
-    assert session.data_version
+
+    async def used(pace: Pace, number: int) -> None:
+        await drop(house)
+        pace.step()
+        await append(house, "a")
+        await update(house, "[1]")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 1.5 * TTL
+        while loop.time() < until:
+            await asyncio.sleep(TTL / 6)  # use after use: time itself is what the session lives by
+            pace.step()
+            match use:
+                case "append":
+                    await append(house, f"m{loop.time()}")
+                case "update":
+                    assert (await update(house, "[2]")).applied
+                case "read":
+                    assert await read(house) is not None
+                case _:
+                    await house.sessions.ReadMessages(pb.ReadMessagesRequest(tenant=e.TENANT, session_id="s"))
+        pace.step()
+        session = await read(house)
+        assert session is not None
+        assert session.data_version
+
+    await in_time(TTL, used)
 
 
 async def test_a_run_that_goes_on_holds_its_session(house: House) -> None:
     """However long it takes, and through sweeps; the session's time begins anew with the run's end."""
-    await update(house, "[1]")
     await e.lease(house)
-    await e.record(house, e.record_entry("run-1", session="s"))
-    await asyncio.sleep(1.2 * TTL)  # nobody uses the session, and there is no event in that
-    await house.layer.store.sweep()
-    assert (await update(house, "", expected_version=1)).version
-    await asyncio.sleep(1.2 * TTL)  # as before
-    assert (await update(house, "", expected_version=1)).version
-    await e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_FAILED))
-    assert (await update(house, "", expected_version=1)).version
-    await expired(house)
-    assert await read(house) is None
+
+    async def held(pace: Pace, number: int) -> None:
+        run = f"run-{number}"
+        await drop(house)
+        pace.step()
+        old = (await update(house, "[1]")).version
+        pace.step()
+        await e.record(house, e.record_entry(run, session="s"))
+        pace.rest()
+        try:
+            await asyncio.sleep(1.2 * TTL)  # nobody uses the session, and there is no event in that
+            await house.layer.store.sweep()
+            assert (await update(house, "", expected_version=1)).version == old
+            await asyncio.sleep(1.2 * TTL)  # as before
+            assert (await update(house, "", expected_version=1)).version == old
+        finally:
+            pace.step()
+            await e.append_as_owner(house, run, e.run_finished(RunState.RUN_STATE_FAILED))
+        pace.step()
+        assert (await update(house, "", expected_version=1)).version == old
+        pace.rest()
+        await expired(house)
+        assert await read(house) is None
+
+    await in_time(TTL, held)
 
 
 async def test_no_version_of_free_data_comes_twice(house: House) -> None:
