@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stores.shared import redis_server, valkey, valkey_cluster
 
@@ -19,6 +20,9 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Each of the hundreds of processes that tests start would else compile all that it imports anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Else an example that a busy machine interrupts for a fifth of a second fails its test.
+    settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -72,7 +72,13 @@ def _fresh_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def mesh(tmp_path: Path) -> AsyncGenerator[Mesh]:
+def log_patience() -> float:
+    """Seconds that an attempt waits for its log; long, for a machine may be busy with other things."""
+    return 10.0
+
+
+@pytest.fixture
+async def mesh(tmp_path: Path, log_patience: float) -> AsyncGenerator[Mesh]:
     """A running executor with its neighbours below."""
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(open_state(StateSettings(url=f"sqlite:///{tmp_path}/state.db")))
@@ -90,7 +96,7 @@ async def mesh(tmp_path: Path) -> AsyncGenerator[Mesh]:
         tools_server, tools_channel = await serve(stack, "tools", add)
         executor = await stack.enter_async_context(
             open_executor(
-                ExecutorSettings(AGENTS, max_history=4, stop_grace=0.05, log_patience=0.5),
+                ExecutorSettings(AGENTS, max_history=4, stop_grace=0.05, log_patience=log_patience),
                 state=state_channel,
                 tools=tools_channel,
                 instance_id="executor-1",
