@@ -46,9 +46,7 @@ if TYPE_CHECKING:
     from penstock.v1.session_pb2_grpc import SessionServiceAsyncStub
 
 # Times short enough for a test to see them pass.
-QUICK = GatewaySettings(
-    heartbeat_seconds=0.05, start_timeout=2, read_timeout=2, state_patience=0.2, status_timeout=0.5, answer_margin=0.3
-)
+QUICK = GatewaySettings(heartbeat_seconds=0.05, state_patience=0.2, status_timeout=5, answer_margin=0.3)
 IDENTITY = Identity("penstock", "test", "1.2.3", ("reflection",))
 AGENTS = {name: f"tests.gateway.agents:{name}" for name in ("shout", "broken", "endless")}
 STATE_SERVICES = ("StateService", "SessionService", "RunLogService", "OwnershipService", "EventService")

@@ -15,6 +15,7 @@ from penstock.v1.run_pb2 import RUN_STATE_RUNNING, RUN_STATE_SUCCEEDED
 from penstock.wire import errors
 from penstock.wire.status import from_rpc_error
 from tests.gateway.house import House
+from tests.gateway.out_of_time import out_of_time
 
 if TYPE_CHECKING:
     Attached = grpc.aio.UnaryStreamCall[AttachRunRequest, AttachRunResponse]
@@ -155,7 +156,8 @@ async def test_a_malformed_run_id_is_refused_before_anything_is_asked(house: Hou
 async def test_a_stream_out_of_time_says_that_the_run_goes_on(house: House) -> None:
     """The caller's deadline ends the stream with the run's name, early enough to arrive, and not the run."""
     await house.recorder.record("run-1")
-    error = await failure(house.gateway.AttachRun(AttachRunRequest(run_id="run-1"), timeout=1.2))
+    request = AttachRunRequest(run_id="run-1")
+    error = await out_of_time(lambda: failure(house.gateway.AttachRun(request, timeout=1.2)))
     assert isinstance(error, errors.DeadlineExceeded)
     assert error.metadata["run_id"] == "run-1"
 

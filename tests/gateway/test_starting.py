@@ -36,6 +36,7 @@ from penstock.wire import errors
 from penstock.wire.ids import run_id_for
 from penstock.wire.status import from_rpc_error
 from tests.gateway.house import House
+from tests.gateway.out_of_time import out_of_time
 from tests.gateway.specs import spec_of
 
 
@@ -141,8 +142,8 @@ async def test_an_unknown_agent_is_told_with_those_that_look_like_it(full_house:
 
 async def test_waiting_too_long_leaves_the_run_alone_and_names_it(full_house: House) -> None:
     """ExecuteRun's deadline bounds the waiting only; the answer arrives with the id, by which the run can be ended."""
-    call = full_house.gateway.ExecuteRun(ExecuteRunRequest(spec=task("wait", "endless")), timeout=1.2)
-    error = await failure(call)
+    request = ExecuteRunRequest(spec=task("wait", "endless"))
+    error = await out_of_time(lambda: failure(full_house.gateway.ExecuteRun(request, timeout=1.2)))
     assert isinstance(error, errors.DeadlineExceeded)
     run_id = error.metadata["run_id"]
     assert (await full_house.gateway.GetRun(GetRunRequest(run_id=run_id))).run.state == RUN_STATE_RUNNING

@@ -14,9 +14,10 @@ import pytest_asyncio
 from penstock.v1 import gateway_pb2 as pb
 from penstock.v1 import gateway_pb2_grpc
 from penstock.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_SUCCEEDED, Content, RunSpec
-from penstock.wire.errors import DeadlineExceeded, NotFound
+from penstock.wire.errors import NotFound
 from tests.telemetry.collector import Collector, Seen, collecting, in_trace, one, path_to, tree
 from tests.topologies.mesh import Mesh
+from tests.topologies.waiting import too_late
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("traced")]
 
@@ -181,9 +182,7 @@ async def test_a_cancelled_run_ends_all_its_spans(traced: Traced) -> None:
 async def test_a_call_whose_time_is_over_says_so(traced: Traced) -> None:
     """The run goes on in its trace."""
     async with traced.mesh.client() as client:
-        with pytest.raises(DeadlineExceeded) as caught:
-            await client.execute_run("60", agent="paced", wait=0.2)
-        run_id = caught.value.metadata["run_id"]
+        run_id = await too_late(client, "100", agent="paced", wait=0.4)
     spans = await traced.collector.run(run_id)
     waited = one(spans, "server GatewayService/ExecuteRun")
     assert (waited.facts["rpc.response.status_code"], waited.failed) == ("DEADLINE_EXCEEDED", True)
