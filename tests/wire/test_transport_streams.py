@@ -174,12 +174,12 @@ async def test_a_stopped_handler_holds_a_writing_caller_back(wire: Any) -> None:
 
 
 async def quiet(counter: Any) -> None:
-    """Waits until a count no longer grows over ten rounds of the event loop's timers."""
+    """Waits until a count has begun to grow, and then no longer does over ten rounds of the event loop's timers."""
     same = 0
     last = counter()
     while same < 10:
         await asyncio.sleep(0.01)  # not to synchronise: the absence of an event can only be seen over time
-        same = same + 1 if counter() == last else 0
+        same = same + 1 if 0 < counter() == last else 0
         last = counter()
 
 
