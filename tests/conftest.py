@@ -21,10 +21,8 @@ def pytest_configure() -> None:
     # Each of the hundreds of processes that tests start would else compile all that it imports anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Else an example that a busy machine interrupts for a fifth of a second fails its test.
-    settings.register_profile(
-        "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
-    settings.load_profile("unhurried")
+    settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
