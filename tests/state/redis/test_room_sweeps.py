@@ -271,7 +271,7 @@ async def test_a_reader_elsewhere_is_never_shown_a_gap(at_hand: AtHand) -> None:
         trimming = asyncio.Event()
         log.watch(trimming.set, lifecycle_only=True)
         await sweep(house)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             while (await log.state()).first_sequence == 1:
                 await trimming.wait()
                 trimming.clear()
@@ -318,12 +318,14 @@ async def test_what_the_replicas_have_not_confirmed_is_neither_trimmed_nor_remov
         await e.lease(house)
         entry = e.record_entry("run-1")
         entry.spec.durability = DURABILITY_REPLICA
-        assert (await e.record(house, entry)).durable
+        async with asyncio.timeout(30):
+            while not (await e.record(house, entry)).durable:
+                pass
         await e.append_events(house, "run-1", e.step_finished(), e.run_finished(output_step="main"))
     fixed = RunKeys.of(at_hand.run("run-1"), "run-1").fixed
 
     async def confirmed() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while at_hand.do("HGET", fixed, "d") != b"4":  # noqa: ASYNC110 - the mark is told to nobody here
                 await asyncio.sleep(0.01)
 

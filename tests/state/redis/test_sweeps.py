@@ -309,7 +309,7 @@ async def test_news_of_topics_reach_the_streams_of_other_processes(aged: Aged) -
         woken = asyncio.Event()
 
         async def wakes() -> None:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(10):
                 await woken.wait()
             woken.clear()
 
