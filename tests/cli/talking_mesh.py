@@ -11,7 +11,7 @@ from pathlib import Path
 SAMPLES = Path(__file__).parent / "samples"
 AGENTS = ("echo", "waits", "unlucky", "writes", "calls")
 TOOLS = ("weigh", "ponder")
-SECONDS_TO_START = 30.0
+SECONDS_TO_START = 90.0
 
 
 @contextmanager

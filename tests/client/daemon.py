@@ -10,7 +10,7 @@ from typing import TextIO
 
 SAMPLES = Path(__file__).parent / "samples"
 AGENTS = ("count", "stuck", "broken", "rich", "structured")
-SECONDS_TO_START = 30.0
+SECONDS_TO_START = 90.0
 
 
 @contextmanager

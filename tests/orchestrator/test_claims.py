@@ -37,12 +37,15 @@ async def test_a_run_whose_owner_was_lost_fails_with_that_reason(state):
     assert log[-2].step_finished.outcome == STEP_OUTCOME_ABANDONED
 
 
-async def test_a_run_ends_within_two_seconds_of_its_dead_owner_s_lease(state):
-    """The owner says no word more: the lease lapses by itself, and the log gets exactly one last event."""
+async def test_a_run_ends_soon_after_its_dead_owner_s_lease(state):
+    """The owner says no word more: the lease lapses by itself, and the log gets exactly one last event.
+
+    Within 2 s, to which a busy machine adds; who was not woken by the lapse would claim after 20 s.
+    """
     await state.record("r")
     await state.lease(OWNER, _LEASE)
     began = asyncio.get_running_loop().time()
-    async with asyncio.timeout(_LEASE + 2.0), open_site(state) as site:
+    async with asyncio.timeout(_LEASE + 10.0), open_site(state) as site:
         end, log = await site.ended("r")
     assert asyncio.get_running_loop().time() - began > _LEASE
     assert (end.state, reason_of(end.error)) == (RUN_STATE_FAILED, "OWNER_LOST")

@@ -15,6 +15,7 @@ from penstock.server.assemble import open_mesh
 from penstock.server.drain import drain
 from penstock.server.readiness import Check, Pulse, Readiness
 from penstock.v1.gateway_pb2 import LayerStatus
+from tests.stores.ports import free_ports
 
 from .conftest import Configure, Connect
 
@@ -44,8 +45,7 @@ async def test_an_executor_is_ready_while_the_state_layer_answers_and_not_otherw
 ) -> None:
     """Its watch hears NOT_SERVING when the state layer goes, with the reason in Check, and SERVING when it is back."""
     async with asyncio.timeout(25):
-        async with open_mesh(configure(layers="state")) as state:
-            address = str(state.address)
+        address = "127.0.0.1:{}".format(*free_ports(1))
         executor = configure(layers="executor,tools", connect=[f"state={address}"])
         async with open_mesh(executor) as mesh:
             stub: Any = HealthStub(connect(mesh.address))

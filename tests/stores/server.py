@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from tests.stores.binaries import valkey
 from tests.stores.ports import free_ports
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 
 

@@ -40,7 +40,7 @@ AGENTS: Final = (
     "asks_wrongly",
 )
 TOOLS: Final = ("add", "process_id", "breaks")
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 90.0
 
 
 @dataclass

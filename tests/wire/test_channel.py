@@ -12,6 +12,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from penstock.wire.channel import open_channel
 from penstock.wire.in_process import InProcessChannel, InProcessServer
+from tests.stores.ports import free_ports
 
 SERVICE = "penstock.conformance.Wire"
 READ = f"/{SERVICE}/Read"
@@ -87,7 +88,8 @@ async def test_calls_are_spread_over_several_addresses() -> None:
 
 
 async def test_a_restarted_peer_is_found_again_within_three_seconds() -> None:
-    async with serving(echo) as port:
+    (port,) = free_ports(1)
+    async with serving(echo, port):
         channel = open_channel(f"localhost:{port}", service=SERVICE)
         assert await method(channel)(StringValue(value="before"), timeout=5)
     for _ in range(3):  # so that the channel has begun to back off
