@@ -278,3 +278,19 @@ def test_the_store_s_clock_neither_goes_back_nor_stands_still() -> None:
     assert clock.now_us() == start + 6_000
     wall[0] += 7_200_000_000_000
     assert clock.now_us() == start + 3_600_000_000
+
+
+def test_the_clock_counts_no_interruption_twice() -> None:
+    """A process that is stopped between a look at the one clock and at the other is not ahead of its time after."""
+    now, stopped = 1_000_000_000_000, 0
+
+    def look() -> int:
+        nonlocal now, stopped
+        seen, now, stopped = now, now + stopped, 0
+        return seen
+
+    clock = StoreClock(look, look)
+    for _ in range(3):
+        stopped = 2_000_000_000
+        clock.now_us()
+    assert clock.now_us() == now // 1000

@@ -26,8 +26,10 @@ class StoreClock:
 
     def now_us(self) -> int:
         """Returns the time in microseconds since 1970, UTC."""
+        # In this order: what a process is stopped for between the two is part of what has elapsed, and of nothing else.
+        wall = self._wall()
         at = self._elapsed()
-        self._time = max(self._wall(), self._time + at - self._read_at)
+        self._time = max(wall, self._time + at - self._read_at)
         self._read_at = at
         return self._time // 1000
 
