@@ -87,7 +87,7 @@ async def test_callers_are_told_and_all_is_well_soon_after(absence: str, tmp_pat
                         server.resume()
                 back = time.monotonic()
                 await until(lambda: answers(door))
-                assert time.monotonic() - back < 5
+                assert time.monotonic() - back < 9  # 5, and what a busy machine adds
                 await until_health(watch, ready=True)
                 watch.cancel()
             again = await e.append_events(door, "run-1", e.token("kept"), writer="w", number=1)

@@ -36,10 +36,10 @@ async def create(door: GatewayServiceAsyncStub, key: str, agent: str = "echo") -
         raise from_rpc_error(error) from None
 
 
-async def accepted(door: GatewayServiceAsyncStub, key: str) -> Run | None:
+async def accepted(door: GatewayServiceAsyncStub, key: str, **options: str) -> Run | None:
     """Asks for a run; None while it is not accepted."""
     try:
-        return await create(door, key)
+        return await create(door, key, **options)
     except errors.Unavailable:
         return None
 
@@ -52,7 +52,7 @@ async def test_a_run_at_replica_is_accepted_and_shown_when_a_replica_has_it(tmp_
             grpc.aio.insecure_channel(client.address) as channel,
         ):
             door: GatewayServiceAsyncStub = GatewayServiceStub(channel)
-            await create(door, "at-once")
+            await until(lambda: accepted(door, "at-once"), 20)
             replica.stall()
             try:
                 with pytest.raises(errors.Unavailable) as refused:
@@ -82,7 +82,7 @@ async def test_a_cancel_of_a_run_at_replica_is_acknowledged_when_a_replica_has_i
             grpc.aio.insecure_channel(client.address) as channel,
         ):
             door: GatewayServiceAsyncStub = GatewayServiceStub(channel)
-            run_id = (await create(door, "key", agent="endless")).run_id
+            run_id = (await until(lambda: accepted(door, "key", agent="endless"), 20)).run_id
             replica.stall()
             try:
                 with pytest.raises(errors.Unavailable) as refused:
