@@ -23,7 +23,7 @@ WORKLOADS: dict[str, Workload] = {
 
 async def test_each_workload_measures_the_cpu_time_of_every_process_and_leaves_none_behind(tmp_path: Path) -> None:
     """All work is counted, its cost is real, and three services and a load generator have ended at the end."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         async with open_system("chain", tmp_path) as system:
             assert [served.name for served in system.processes] == [
                 "grpc-executor",
@@ -55,7 +55,7 @@ async def test_a_token_is_late_by_when_it_was_due_however_late_it_was_made() -> 
 async def test_no_round_is_begun_that_would_end_after_its_time(tmp_path: Path) -> None:
     """The first is measured whatever time there is; so a slow machine ends in time too, with fewer rounds."""
     said: list[str] = []
-    async with asyncio.timeout(20), open_system("chain", tmp_path) as system:
+    async with asyncio.timeout(120), open_system("chain", tmp_path) as system:
         until = time.monotonic()
         found = await run_rounds([system], {"unary": WORKLOADS["unary"]}, 3, until, said.append)
     assert [measurement.round for measurement in found] == [0]
@@ -64,7 +64,7 @@ async def test_no_round_is_begun_that_would_end_after_its_time(tmp_path: Path) -
 
 async def test_a_call_that_fails_fails_the_measurement(tmp_path: Path) -> None:
     """Nothing is reported of a system that didn't do the work."""
-    async with asyncio.timeout(20), open_system("chain", tmp_path) as system:
+    async with asyncio.timeout(120), open_system("chain", tmp_path) as system:
         system.processes[0].process.kill()
         await system.processes[0].process.wait()
         with pytest.raises(ProcessFailed, match="UNAVAILABLE"):

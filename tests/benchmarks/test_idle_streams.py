@@ -15,7 +15,7 @@ from penstock.client import Client, RunState
 
 async def test_idle_streams_are_opened_wave_by_wave_and_cost_memory_in_the_processes_that_serve(tmp_path: Path) -> None:
     """The first wave is no measurement; each later one has a slope, and more is kept after it than before it."""
-    async with asyncio.timeout(30), open_system("chain", tmp_path) as system:
+    async with asyncio.timeout(120), open_system("chain", tmp_path) as system:
         found = await measure_memory([system], Waves(streams=240, waves=3), "held", lambda line: None)
         assert [(m.workload, m.round) for m in found] == [("held", 1), ("held", 2)]
         # Two relays and an end, at tens of KiB each; the bounds are wide, since they only tell units apart.
@@ -26,14 +26,14 @@ async def test_idle_streams_are_opened_wave_by_wave_and_cost_memory_in_the_proce
 
 async def test_streams_are_held_until_told_otherwise_and_only_missing_ones_are_opened(tmp_path: Path) -> None:
     """Units are the streams opened for an order; after all were closed, each has to be opened anew."""
-    async with asyncio.timeout(30), open_system("chain", tmp_path) as system:
+    async with asyncio.timeout(120), open_system("chain", tmp_path) as system:
         orders = [Hold(3), Hold(5), Hold(5), Hold(0), Hold(2)]
         assert [(await system.generator.put(order)).units for order in orders] == [3, 2, 0, 0, 2]
 
 
 async def test_held_streams_that_are_let_go_leave_no_run_of_theirs_behind(tmp_path: Path) -> None:
     """Dropping a stream doesn't end its run, so letting go cancels it; else hundreds would go on under the rounds."""
-    async with asyncio.timeout(30), open_system("one", tmp_path) as system:
+    async with asyncio.timeout(120), open_system("one", tmp_path) as system:
         await system.generator.put(Hold(3))
         async with Client(system.processes[0].address) as client:
             held = [run.run_id async for run in client.list_runs()]
@@ -46,7 +46,7 @@ async def test_held_streams_that_are_let_go_leave_no_run_of_theirs_behind(tmp_pa
 
 async def test_a_system_that_dies_while_its_memory_is_measured_fails_the_measurement(tmp_path: Path) -> None:
     """What is left of a broken system is no figure."""
-    async with asyncio.timeout(30), open_system("chain", tmp_path) as system:
+    async with asyncio.timeout(120), open_system("chain", tmp_path) as system:
         system.processes[0].process.kill()
         await system.processes[0].process.wait()
         with pytest.raises(ProcessFailed, match="held"):

@@ -10,7 +10,8 @@ from tests.client.two_doors import TwoDoors
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("lost-gateways")]
 
-NUMBERS = 150
+# At 10 ms each: so many that a run still goes on when a busy machine lets a test come to its crash late.
+NUMBERS = 300
 COUNTED = "".join(f"{number} " for number in range(NUMBERS))
 
 

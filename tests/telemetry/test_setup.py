@@ -127,7 +127,7 @@ async def test_what_set_up_opentelemetry_before_keeps_it(tmp_path: Path) -> None
     async with daemon(tmp_path, "--metrics-listen", "127.0.0.1:0", **where) as running:
         async with Client(running.listen) as client:
             await client.list_agents()
-        said = running.log.read_text()
+    said = running.log.read_text()
     assert "to its own provider: penstock.v1.GatewayService/ListAgents" in said
     assert "spans go to the tracer provider that was there before" in said
     assert "penstockd itself serves no metrics at 127.0.0.1:0" in said

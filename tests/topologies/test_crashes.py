@@ -11,7 +11,8 @@ from penstock.v1 import run_event_pb2 as events
 from penstock.wire.status import from_status
 from tests.topologies.mesh import ROOT, Mesh
 
-NUMBERS = 150
+# At 10 ms each: so many that a run still goes on when a busy machine lets a test come to its crash late.
+NUMBERS = 300
 COUNTED = "".join(f"{number} " for number in range(NUMBERS))
 TERMINAL = {RunState.RUN_STATE_SUCCEEDED, RunState.RUN_STATE_FAILED, RunState.RUN_STATE_CANCELLED}
 
