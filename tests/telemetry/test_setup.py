@@ -124,9 +124,9 @@ async def test_what_set_up_opentelemetry_before_keeps_it(tmp_path: Path) -> None
     """As `opentelemetry-instrument` does; nothing is said to be exported, or served, that is not."""
     python_path = os.pathsep.join(filter(None, (str(SAMPLES / "set_up_before"), os.environ.get("PYTHONPATH"))))
     where = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "console", "PYTHONPATH": python_path}
-    async with daemon(tmp_path, "--metrics-listen", "127.0.0.1:0", **where) as running:
-        async with Client(running.listen) as client:
-            await client.list_agents()
+    serving = daemon(tmp_path, "--metrics-listen", "127.0.0.1:0", **where)
+    async with serving as running, Client(running.listen) as client:
+        await client.list_agents()
     said = running.log.read_text()
     assert "to its own provider: penstock.v1.GatewayService/ListAgents" in said
     assert "spans go to the tracer provider that was there before" in said
