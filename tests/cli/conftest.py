@@ -17,7 +17,7 @@ from tests.cli.terminal_process import TerminalProcess
 from tests.client.daemon import running_daemon
 
 # A command that says nothing would otherwise be read for ever.
-SECONDS_TO_LIVE = 20.0
+SECONDS_TO_LIVE = 60.0
 PENSTOCK = str(Path(sys.executable).parent / "penstock")
 
 Run = Callable[..., Result]

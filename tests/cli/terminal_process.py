@@ -16,7 +16,7 @@ from typing import Self
 
 from tests.cli.emulator import Emulator
 
-SECONDS = 20.0
+SECONDS = 60.0
 # The terminal that a new session opens first is the one whose Ctrl-C it gets. A function between fork and exec would do
 # too, but with it Python forks in a way that wakes gRPC's threads in the child, which then write to its terminal.
 _ON_TERMINAL = ("/bin/sh", "-c", 'exec "$@" <>"$0"')

@@ -42,7 +42,7 @@ async def command(name: str, directory: Path, *arguments: str, given: bytes = b"
     process = await asyncio.create_subprocess_exec(
         BIN / name, *arguments, cwd=directory, env=clean, stdin=pipe, stdout=pipe, stderr=pipe
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         out, err = await process.communicate(given)
     return Said(process.returncode, out.decode(), err.decode())
 
@@ -65,7 +65,7 @@ async def serving(directory: Path, *arguments: str) -> AsyncGenerator[dict[str, 
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             async for line in process.stdout:
                 if line.startswith(b"Try:"):
                     break

@@ -36,6 +36,6 @@ async def fail_over_behind(cluster: ValkeyCluster, primary: ValkeyServer, unsure
 
 async def taken_over(cluster: ValkeyCluster, dead: ValkeyServer, heir: ValkeyServer) -> None:
     """Waits until a replica has its dead primary's place, and starts that one again as a replica of it."""
-    await asyncio.to_thread(heir.wait_until, lambda: heir.command("ROLE")[0] == b"master", "take over", 30.0)
+    await asyncio.to_thread(heir.wait_until, lambda: heir.command("ROLE")[0] == b"master", "take over", 90.0)
     await asyncio.to_thread(dead.start)
     await asyncio.to_thread(cluster.wait_whole)

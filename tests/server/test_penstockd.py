@@ -57,7 +57,7 @@ async def launched(directory: Path, *arguments: str, **environment: str) -> asyn
 async def ended(directory: Path, *arguments: str, **environment: str) -> tuple[int | None, str, str]:
     """Runs penstockd to its end; returns exit code, output and errors."""
     process = await launched(directory, *arguments, **environment)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         output, errors = await process.communicate()
     return process.returncode, output.decode(), errors.decode()
 
@@ -74,7 +74,7 @@ def serving(tmp_path: Path) -> Serving:
         ready = tmp_path / "ready.json"
         process = await launched(tmp_path, "--listen", "127.0.0.1:0", "--ready-file", str(ready), *arguments)
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(90):
                 assert process.stdout is not None
                 async for line in process.stdout:
                     if line.startswith(b"Try:"):

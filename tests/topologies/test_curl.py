@@ -20,7 +20,7 @@ async def said(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         output, complaint = await process.communicate()
     assert process.returncode == 0, complaint.decode()
     return output.decode()
