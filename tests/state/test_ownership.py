@@ -102,6 +102,19 @@ async def test_a_queued_run_past_its_deadline_is_claimed_out_of_turn(house: Hous
     assert failed.outcome == AppendOutcome.APPEND_OUTCOME_APPENDED
 
 
+async def test_runs_whose_owner_was_lost_go_before_those_that_wait(house: House) -> None:
+    """However many wait, and whenever they came, what had begun goes on first."""
+    await e.lease(house, "second")
+    await e.lease(house)
+    for number in range(5):
+        await e.record(house, e.record_entry(f"queued-{number}", owner=""))
+    await e.record(house, e.record_entry("orphan"))
+    await e.lease(house, ttl=0.0)
+    claimed = [(await e.claim(house, "second", most=2)).runs for _ in range(3)]
+    assert [run.record.run.run_id for run in claimed[0]] == ["orphan", "queued-0"]
+    assert sum(len(runs) for runs in claimed) == 6
+
+
 async def test_no_run_is_claimed_twice(house: House) -> None:
     """Of many who claim again and again, each run goes to exactly one, and none is left."""
     instances = [f"instance-{number}" for number in range(8)]

@@ -52,13 +52,14 @@ class ClaimIndexes:
         free, due = self._indexes.claimable, self._indexes.due
         replies = await asyncio.gather(
             self._range(due, look.now_us + 1, "+inf", 1),
-            self._range(free, "-inf", "+inf", limit),
             self._range(due, "-inf", look.now_us, limit),
             *(self._range(self._indexes.owned(owner), "-inf", "+inf", limit) for owner in look.lapsed),
+            self._range(free, "-inf", "+inf", limit),
         )
         found: dict[Candidate, list[tuple[bytes, bytes, int]]] = {}
-        keys = (free, due, *map(self._indexes.owned, look.lapsed))
-        for key, owner, flat in zip(keys, ("", "", *look.lapsed), replies[1:], strict=True):
+        # The free last: however many wait, those whose owner was lost don't wait behind them.
+        keys = (due, *map(self._indexes.owned, look.lapsed), free)
+        for key, owner, flat in zip(keys, ("", *look.lapsed, ""), replies[1:], strict=True):
             for member, score in zip(flat[::2], flat[1::2], strict=True):
                 found.setdefault(Candidate(Place.unpack(member), owner), []).append((key, member, int(float(score))))
             if owner and not flat and look.lapsed[owner] < look.now_us - _KEPT_US:

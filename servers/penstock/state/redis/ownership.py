@@ -192,7 +192,7 @@ class RedisOwnership:
         )
 
     async def _lost(self, candidates: Sequence[Candidate], by: Claim) -> dict[Candidate, int]:
-        """Returns the epochs of those whose owners have lost them.
+        """Returns the epochs of those whose owners have lost them; 0 for those that an earlier attempt has claimed.
 
         An owner who held no lease after the epoch was read has lost it, whatever he has claimed since.
         """
@@ -201,11 +201,16 @@ class RedisOwnership:
             return {}
         readings = await asyncio.gather(*(self._reader.read(*each.place[:2], "state") for each in owned))
         lapsed = (await self._leases.look(by.instance_id)).lapsed
-        return {
-            candidate: reading.run.head.record.epoch
-            for candidate, reading in zip(owned, readings, strict=True)
-            if reading is not None and candidate.owner in lapsed
-        }
+        lost: dict[Candidate, int] = {}
+        for candidate, reading in zip(owned, readings, strict=True):
+            if reading is None:
+                continue
+            record = reading.run.head.record
+            if candidate.owner in lapsed:
+                lost[candidate] = record.epoch
+            elif record.owner_instance_id == by.instance_id:
+                lost[candidate] = 0  # its former owner has a lease again, which is no matter any more
+        return lost
 
     async def _record(self, place: Place) -> RunRecord | None:
         reading = await self._reader.read(place.tenant, place.run_id, "record")

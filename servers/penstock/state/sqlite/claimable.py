@@ -11,13 +11,6 @@ def find_claimable(connection: sqlite3.Connection, now_us: int, limit: int) -> l
     """Returns runs that nobody drives: whose turn has come, whose deadline has passed, whose owner was lost."""
     found: dict[tuple[str, str], ClaimReason] = {}
     rows = connection.execute(
-        "SELECT tenant, run_id, state FROM runs WHERE claimable = 1 ORDER BY number LIMIT ?", (limit,)
-    )
-    for tenant, run_id, state in rows:
-        # One that was claimed before, and given back, may have been at work.
-        queued = state == RunState.RUN_STATE_QUEUED
-        found[tenant, run_id] = ClaimReason.CLAIM_REASON_QUEUED if queued else ClaimReason.CLAIM_REASON_ORPHANED
-    rows = connection.execute(
         "SELECT tenant, run_id FROM runs WHERE deadline_us <= ? AND deadline_us IS NOT NULL AND owner = '' "
         "AND state = 1 ORDER BY deadline_us LIMIT ?",
         (now_us, limit),
@@ -30,6 +23,15 @@ def find_claimable(connection: sqlite3.Connection, now_us: int, limit: int) -> l
         )
         for tenant, run_id in rows:
             found[tenant, run_id] = ClaimReason.CLAIM_REASON_ORPHANED
+    # Last: however many wait, those whose owner was lost don't wait behind them.
+    rows = connection.execute(
+        "SELECT tenant, run_id, state FROM runs WHERE claimable = 1 ORDER BY number LIMIT ?", (limit,)
+    )
+    for tenant, run_id, state in rows:
+        # One that was claimed before, and given back, may have been at work.
+        queued = state == RunState.RUN_STATE_QUEUED
+        reason = ClaimReason.CLAIM_REASON_QUEUED if queued else ClaimReason.CLAIM_REASON_ORPHANED
+        found.setdefault((tenant, run_id), reason)
     return [Claimed(tenant, run_id, reason) for (tenant, run_id), reason in found.items()][:limit]
 
 
