@@ -99,7 +99,7 @@ async def test_history_that_was_lost_with_the_power_is_never_replaced_unseen(tmp
         image = image_of(path, "image.db")
         await e.append_events(house, "run-1", e.token("lost"), e.token("lost"))
     async with open_house(StateSettings(url=f"sqlite:///{image}", boot_id="boot-b")) as house:
-        result = await e.append_events(house, "run-1", e.token("new"))
+        result = await e.append_events(house, "run-1", e.token("new"), writer="writer-2", number=1)
         assert (result.first_sequence, result.generation) == (4, 2)
         for after, common in ((5, 3), (2, 2)):
             with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -113,6 +113,25 @@ async def test_history_that_was_lost_with_the_power_is_never_replaced_unseen(tmp
         assert len(await e.read_log(house, "run-2", generation=1)) == 3
         await e.record(house, e.record_entry("run-3"))
         assert (await e.run_record(house, "run-3")).run.generation == 2
+
+
+async def test_a_writer_that_outlived_lost_history_leaves_no_hole(tmp_path: Path) -> None:
+    """Its next number is refused, because what it wrote before is gone; a writer that lost nothing goes on."""
+    path = tmp_path / "state.db"
+    async with open_house(StateSettings(url=f"sqlite:///{path}", boot_id="boot-a")) as house:
+        await e.lease(house)
+        for run_id in ("run-1", "run-2"):
+            await e.record(house, e.record_entry(run_id))
+            await e.append_events(house, run_id, e.token("kept"), number=1)
+        image = image_of(path, "image.db")
+        await e.append_events(house, "run-1", e.token("lost"), number=2)
+    async with open_house(StateSettings(url=f"sqlite:///{image}", boot_id="boot-b")) as house:
+        refused = await e.append_events(house, "run-1", e.token("after"), number=3)
+        assert refused.outcome == AppendOutcome.APPEND_OUTCOME_OUT_OF_ORDER
+        assert len(await e.read_log(house, "run-1")) == 3
+        for run_id, number in (("run-1", 2), ("run-2", 2)):
+            result = await e.append_events(house, run_id, e.token("after"), number=number)
+            assert (result.outcome, result.first_sequence) == (AppendOutcome.APPEND_OUTCOME_APPENDED, 4)
 
 
 @pytest.mark.parametrize(

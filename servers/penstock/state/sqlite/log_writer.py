@@ -83,6 +83,12 @@ class SqliteLogWriter:
                 APPEND_OUTCOME_OUT_OF_ORDER,
                 f"writer {entry.writer_id} is past number {entry.writer_sequence}, which is not remembered",
             )
+        known = head.writers.get(entry.writer_id, 0)
+        if entry.writer_sequence > known + 1 and self._lost_history(transaction, head):
+            raise Refused(
+                APPEND_OUTCOME_OUT_OF_ORDER,
+                f"writer {entry.writer_id} has come to number {entry.writer_sequence}, and all after {known} was lost",
+            )
         check_events(entry)
         if entry.durability > self._keeps:
             raise invalid(f"durability: this store keeps at most {Durability.Name(self._keeps)}")
@@ -219,6 +225,11 @@ class SqliteLogWriter:
                     numbers = (kept.first, kept.last) if kept.last >= kept.first else (0, 0)
                     return _result(APPEND_OUTCOME_REPEATED, head, *numbers)
         return None
+
+    @staticmethod
+    def _lost_history(transaction: Transaction, head: RunHead) -> bool:
+        row = transaction.connection.execute("SELECT 1 FROM bases WHERE run = ? LIMIT 1", (head.number,)).fetchone()
+        return row is not None
 
     def _check_turn(self, transaction: Transaction, head: RunHead) -> None:
         if head.session_id:
