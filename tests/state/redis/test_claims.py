@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from penstock.state.redis.claim_notes import ClaimNotes, Noted
 from penstock.state.redis.claiming import Candidate, Claim
 from penstock.state.redis.run_indexes import Place
 from penstock.state.settings import StateSettings
+from penstock.wire.errors import Unavailable
 from tests.state import entries as e
 from tests.state.house import open_house
 from tests.state.redis.links import linked
@@ -135,3 +137,58 @@ async def test_who_has_his_lease_again_keeps_what_he_claimed_since(valkey: Valke
         # Once the lease is lost again the same claim may have it.
         await e.lease(house, ttl=0.0)
         assert (await e.claim(house, "late", claim_id="claim-x")).runs[0].record.epoch == 4
+
+
+async def test_a_repeat_finds_an_orphan_whose_former_owner_has_a_lease_again(valkey: ValkeyServer, space: str) -> None:
+    """The answer to its claim is lost, and the former owner comes back: the run is the claimer's, who has to know."""
+    async with (
+        proxy_to(valkey.address) as proxy,
+        open_house(StateSettings(url=f"{valkey.url_through(proxy.address)}{space}")) as first,
+        open_house(StateSettings(url=f"{valkey.url}{space}")) as second,
+        asyncio.timeout(10),
+    ):
+        await e.lease(first)
+        await e.lease(first, "late")
+        await e.record(first, e.record_entry("run-1", owner=""))
+        await e.claim(first, "late")
+        await e.record(first, e.record_entry("run-2"))
+        await e.lease(first, ttl=0.0)
+        loss = proxy.lose_answer(lambda piece: b"claim-x" in piece and b"h/run-2" in piece)
+        async with asyncio.TaskGroup() as group:
+            lost = group.create_task(refused(first.layer.store.ownership.claim("late", "claim-x", 10, 0.0)))
+            await loss.answered.wait()
+            assert await e.lease(second), "it had lapsed"
+            await loss.cut()
+            assert await lost
+        repeat = (await e.claim(second, "late", claim_id="claim-x")).runs
+        assert [(run.record.run.run_id, run.record.epoch) for run in repeat] == [("run-2", 2)]
+
+
+async def refused(work: Awaitable[object]) -> bool:
+    """Tells whether work has failed for want of an answer."""
+    try:
+        await work
+    except Unavailable:
+        return True
+    return False
+
+
+async def test_leases_do_not_outlast_a_clock_that_was_set_back(valkey: ValkeyServer, space: str) -> None:
+    """Nor does what others were about to claim: what was noted an hour ahead holds for its length from now on."""
+    url = f"{valkey.url}{space}"
+    async with open_house(StateSettings(url=url)) as house, linked(url) as link, asyncio.timeout(10):
+        await e.lease(house, "second")
+        await e.lease(house, ttl=0.2)
+        await e.lease(house, "third", ttl=0.0)
+        for run_id, owner in (("run-1", e.OWNER), ("run-2", ""), ("run-3", "third")):
+            await e.record(house, e.record_entry(run_id, owner=owner))
+        leases, serving = (link.keys.tag("leases").key(kind) for kind in ("leases", "serving"))
+        reserved = link.keys.tag("claims").key("reserved")
+        ahead_us = await link.read_clock() + 3_600_000_000
+        for instance, ttl_us in (("second", 60_000_000), (e.OWNER, 200_000), ("third", 0)):
+            valkey.command("HSET", leases, instance, f"{ahead_us + ttl_us} {ttl_us}")
+        valkey.command("ZADD", serving, ahead_us, "a process")
+        valkey.command("ZADD", reserved, ahead_us, Place(e.TENANT, "run-2", "").pack())
+        claimed: set[str] = set()
+        while len(claimed) < 3:
+            claimed.update(run.record.run.run_id for run in (await e.claim(house, "second", wait=5.0)).runs)

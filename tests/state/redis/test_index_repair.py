@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from penstock.state.redis.index_repair import IndexRepair
+from penstock.state.redis.leases import Leases
 from penstock.state.redis.room_keys import room_key
 from penstock.state.redis.run_indexes import RunIndexes
 from penstock.state.redis.session_history import SessionHistory
@@ -152,7 +153,7 @@ async def repairing(at_hand: AtHand, until: Callable[[], bool], *, settled_us: i
     async with linked(at_hand.url) as link:
         indexes = RunIndexes(link.keys)
         history = SessionHistory(at_hand.settings, indexes.unused)
-        repair = IndexRepair(link, indexes, history, settled_us=settled_us, pace=Pace(0, 0))
+        repair = IndexRepair(link, indexes, history, Leases(link), settled_us=settled_us, pace=Pace(0, 0))
         await _rounds(repair.sweep, at_hand, until)
 
 
@@ -207,7 +208,7 @@ async def test_processes_share_one_walk(at_hand: AtHand) -> None:
     async with linked(at_hand.url) as link:
         indexes = RunIndexes(link.keys)
         history = SessionHistory(at_hand.settings, indexes.unused)
-        one, two = (IndexRepair(link, indexes, history) for _ in range(2))
+        one, two = (IndexRepair(link, indexes, history, Leases(link)) for _ in range(2))
         walk = at_hand.keys.index("walk")
         await one.sweep()
         stand, due = at_hand.do("HMGET", walk, "stand", "due")
@@ -216,3 +217,19 @@ async def test_processes_share_one_walk(at_hand: AtHand) -> None:
         at_hand.do("HSET", walk, "due", 1, "stand", stand)
         await two.sweep()
         assert int(at_hand.do("HGET", walk, "due")) >= int(due)
+
+
+async def test_runs_of_an_owner_whose_lease_was_lost_come_free(at_hand: AtHand) -> None:
+    """A lease lies in another slot than the runs that hang on it: without it nobody could tell that its holder died."""
+    leases = at_hand.keys.tag("leases").key("leases")
+    async with at_hand.process() as house:
+        await one_of_each(house)
+        at_hand.do("DEL", leases)
+        await walk(house, at_hand, lambda: bool(at_hand.do("HEXISTS", leases, e.OWNER)))
+        expire_us, ttl_us = map(int, at_hand.do("HGET", leases, e.OWNER).split())
+        assert ttl_us == 300_000_000, "whoever lives has renewed any lease within that"
+        # That time passes.
+        at_hand.do("HSET", leases, e.OWNER, f"{expire_us - 2 * ttl_us} {ttl_us}")
+        await e.lease(house, "second")
+        claimed = (await e.claim(house, "second")).runs
+        assert claimed[0].record.run.run_id == "going"

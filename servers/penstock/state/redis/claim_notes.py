@@ -58,7 +58,8 @@ for place = 6, #ARGV, 2 do
   if #chosen == tonumber(ARGV[5]) then break end
   local run = ARGV[place]
   local till = not mine[run] and redis.call('ZSCORE', KEYS[2], run)
-  if till then
+  -- One beyond that was noted before the clock was set back.
+  if till and tonumber(till) <= now + {_RESERVED_US} then
     if again == 0 or tonumber(till) < again then again = tonumber(till) end
   else
     mine[run] = true

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from penstock.state.redis.entry_settling import SETTLE
 from penstock.state.redis.keys import Tag
+from penstock.state.redis.leases import Leases
 from penstock.state.redis.link import Link
 from penstock.state.redis.room_keys import room_key
 from penstock.state.redis.room_pointer import GRACE_US, point, pointed_us, unpoint
@@ -41,6 +42,7 @@ class IndexRepair:
         link: Link,
         indexes: RunIndexes,
         history: SessionHistory,
+        leases: Leases,
         *,
         settled_us: int = SETTLED_US,
         pace: Pace = Pace(),  # noqa: B008 - frozen
@@ -48,6 +50,7 @@ class IndexRepair:
         self._link = link
         self._indexes = indexes
         self._history = history
+        self._leases = leases
         self._settled_ns = settled_us * 1000
         self._walk = StoreWalk(link, KINDS, pace)
         # With the time at which each was found to stand for nothing.
@@ -115,6 +118,9 @@ class IndexRepair:
             *self._indexes.marks(reading.run, now_us),
         ]
         await asyncio.gather(*(self._put_back(entry) for entry in entries))
+        head = reading.run.head
+        if head.record.owner_instance_id and not head.finished:
+            await self._leases.presume(head.record.owner_instance_id)
         if session_id and not await pointed_us(self._link, self._link.keys.run_room(tenant, run_id)):
             await point(self._link, tenant, run_id, session_id, replicate=False)
 

@@ -2,7 +2,8 @@
 
 Leases hold on while no state process could serve: each process says several times a second that it serves. Whoever
 finds that nobody has said so for a while has every lease that was not given back hold for its full length from then on;
-so does the first process that opens the store.
+so does the first process that opens the store. So it is too when the server's clock turns out to have been set back, as
+it may be when a replica takes over: else leases would hold on for as much longer.
 """
 
 import asyncio
@@ -18,8 +19,10 @@ from penstock.wire.errors import PenstockError
 _BEAT_S: Final = 0.25
 # Without a word for so long nobody served.
 _AWAY_US: Final = 1_000_000
+_LONGEST_US: Final = 300_000_000
 
-# KEYS: leases by instance, processes by the time of their last word. Prolongs leases where nobody has served.
+# KEYS: leases by instance, processes by the time of their last word. Prolongs leases where nobody has served, or where
+# the last word is of a time to come.
 _PRELUDE: Final = f"""#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -30,14 +33,15 @@ local function prolong()
   local leases = redis.call('HGETALL', KEYS[1])
   for place = 1, #leases, 2 do
     local expire, ttl = string.match(leases[place + 1], '^(%d+) (%d+)$')
-    if tonumber(ttl) > 0 and tonumber(expire) < now + tonumber(ttl) then
+    if tonumber(ttl) > 0 or tonumber(expire) > now then
       redis.call('HSET', KEYS[1], leases[place], number(now + tonumber(ttl)) .. ' ' .. ttl)
     end
   end
 end
 local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
-if not newest[1] or tonumber(newest[2]) < now - {_AWAY_US} then
+if not newest[1] or math.abs(tonumber(newest[2]) - now) > {_AWAY_US} then
   prolong()
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. number(now), '+inf')
 end
 """
 
@@ -162,6 +166,14 @@ class Leases:
         """Returns the instances of which a lease is known, whether it holds or has lapsed."""
         names = await self._link.call("HKEYS", self._keys[0], key=self._keys[0], read_only=True)
         return [name.decode() for name in names]
+
+    async def presume(self, instance_id: str) -> None:
+        """Has an instance of which no lease is known hold one for as long as any may be, unless it says otherwise.
+
+        Its lease was lost with a server; if it lives it renews it, and if not its runs come free at last.
+        """
+        lease = f"{self._link.clock.now_us() + _LONGEST_US} {_LONGEST_US}"
+        await self._link.call("HSETNX", self._keys[0], instance_id, lease, key=self._keys[0])
 
     def forget(self, instance_id: str, lapsed_us: int) -> None:
         """Forgets a lease that lapsed then, unless it was renewed."""

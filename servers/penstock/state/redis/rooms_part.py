@@ -87,7 +87,7 @@ async def open_rooms(link: Link, news: News, settings: StateSettings) -> AsyncGe
     candidates = ClaimIndexes(link, indexes, leases, notes)
     ownership = RedisOwnership(rooms, reader, leases, candidates, notes, claiming, signals, waiters, claimable)
     aftermath = Aftermath(link, rooms, leases)
-    sweeps = RoomSweeps(rooms, indexes, history, settings)
+    sweeps = RoomSweeps(rooms, indexes, history, leases, settings)
     async with background() as tasks:
         listing = Listing(link, indexes, reader)
         runs = RedisRuns(rooms, reader, recorder, log, looker, listing, leases, Errands(tasks))
