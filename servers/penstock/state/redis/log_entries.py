@@ -52,32 +52,43 @@ def stream_id(first: int, entries: int, *, has_events: bool) -> str:
     return f"{first}-0" if has_events else f"{first - 1}-{entries}"
 
 
+# Entries that one look goes over at most: nobody else is served meanwhile.
+_MOST_ENTRIES: Final = 1000
+
 # KEYS: the log. ARGV: the next sequence, the last one wanted, most bytes, 1 for entries of the lifecycle only.
-# Answers the entries from the one with the next sequence on, one at least if there is one; whether more may follow; and
-# whether nothing stands at the next sequence or before it, as when it was trimmed.
+# Answers the entries from the one with the next sequence on; the sequence at which more may follow, 0: none; and
+# whether nothing stands at the next sequence or before it, as when it was trimmed. Where not all were looked at there
+# may be none of those wanted among them.
 READ_ENTRIES: Final = Script(
     f"""#!lua flags=no-writes
 local next, last, most, lifecycle = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local holds = redis.call('XREVRANGE', KEYS[1], next .. '-0', '-', 'COUNT', 1)[1]
 local from = holds and holds[1] or '-'
 local trimmed = holds and 0 or 1
-local found, bytes = {{}}, 0
+local found, bytes, seen = {{}}, 0, 0
+-- Few at first: they may be large.
+local count = 8
 while true do
-  local page = redis.call('XRANGE', KEYS[1], from, last .. '-0', 'COUNT', 100)
+  local page = redis.call('XRANGE', KEYS[1], from, last .. '-0', 'COUNT', count)
   for _, entry in ipairs(page) do
     local value = entry[2][2]
     if not lifecycle or string.byte(value, {_LIFECYCLE_AT}) == 1 then
       found[#found + 1] = {{entry[1], value}}
       bytes = bytes + #value
       if bytes >= most then
-        return {{found, 1, trimmed}}
+        return {{found, struct.unpack('<I8', value) + 1, trimmed}}
       end
     end
   end
-  if #page < 100 then
+  if #page < count then
     return {{found, 0, trimmed}}
   end
+  seen = seen + count
+  if seen >= {_MOST_ENTRIES} then
+    return {{found, struct.unpack('<I8', page[#page][2][2]) + 1, trimmed}}
+  end
   from = '(' .. page[#page][1]
+  count = math.min(4 * count, 512)
 end
 """,
     read_only=True,

@@ -184,16 +184,16 @@ class RedisRunLog:
         while first <= last:
             arguments = (first, last, most, int(lifecycle_only))
             reply = await self._rooms.link.run(READ_ENTRIES, (self._keys.log,), arguments)
-            found, more, trimmed = reply.value
+            found, following, trimmed = reply.value
             if trimmed:
                 await self._check_kept(first)
             for name, value in found:
                 entry = unpack_entry(name, value)
                 if entry.last >= entry.first:
                     yield Chunk(entry.first, entry.last, entry.packed, None, lifecycle=entry.lifecycle)
-                    first = entry.last + 1
-            if not more:
+            if not following:
                 return
+            first = following
 
 
 def _whole(chunks: Sequence[Chunk], after: int, last: int, max_bytes: int) -> LogPiece | None:
