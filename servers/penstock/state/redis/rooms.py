@@ -63,7 +63,8 @@ class Rooms:
         """
         name = (tenant, run_id)
         tag = self._places.get(name)
-        if tag is not None:
+        # While others wait to be told where the run is, this comes behind them.
+        if tag is not None and name not in self._sought:
             self._places.move_to_end(name)
             room = self._rooms.get(tag.begin)
             if room is not None:
