@@ -134,8 +134,8 @@ class RunImport:
             step.write("ZADD", SessionKeys.of(step.room.tag).runs, run.created_us, run.head.run_id)
         for signal in record.pending_signals:
             number = signal.signal_number
-            fields = (f"i{signal.signal_id}", number, f"p{number}", signal.SerializeToString())
-            step.write("HSET", keys.signals, *fields)
+            step.write("HSET", keys.signals, f"p{number}", signal.SerializeToString())
+            step.write("HSET", keys.signal_ids, signal.signal_id, number)
         for step_id, data in record.checkpoints.items():
             step.write("HSET", keys.checkpoints, step_id, data)
         if run.durable is not None:

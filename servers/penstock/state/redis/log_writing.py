@@ -175,7 +175,7 @@ class LogWriting:
 
     def _end(self, step: Step, run: RoomRun) -> None:
         self._mark(step, run, ENDED)
-        step.write("DEL", run.keys.checkpoints)
+        step.write("UNLINK", run.keys.checkpoints, run.keys.signals)
         step.indexes += self._indexes.ended(run, step.now_us)
         step.cleanup += self._indexes.no_longer_active(run)
         step.write_head(run)
@@ -243,7 +243,7 @@ def _take_signals(step: Step, run: RoomRun, numbers: Sequence[int]) -> None:
         return
     fact = ("signals", run.head.run_id)
     flat = step.know(fact, "HGETALL", run.keys.signals)
-    pending = {field for field in flat[::2] if field.startswith(b"p")}
+    pending = set(flat[::2])
     for number in numbers:
         field = b"p%d" % number
         if field not in pending:

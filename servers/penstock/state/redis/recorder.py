@@ -163,9 +163,9 @@ class Recorder:
             return []
         unfinished = [run.head.run_id for run in step.unfinished()]
         # All must be known before the first is changed.
-        step.know_all(
-            [(("signals", run_id), ("HGETALL", RunKeys.of(step.room.tag, run_id).signals)) for run_id in unfinished]
-        )
+        tag, cancel_id = step.room.tag, entry.run_id
+        lookups = (self._signals.lookups(run_id, RunKeys.of(tag, run_id), cancel_id) for run_id in unfinished)
+        step.know_all([lookup for of_run in lookups for lookup in of_run])
         # The newest first, so that no turn comes to a run that is about to be cancelled.
         for run_id in reversed(unfinished):
             cancel = Signal(cancel=Signal.Cancel(reason=f"interrupted by run {entry.run_id}"))

@@ -10,13 +10,14 @@ class RunKeys:
     """Names a run's keys and fields.
 
     `fixed` is a hash of what was recorded, and of the head once the run has ended; `log` a stream of entries,
-    `signals` and `checkpoints` hashes. The others are fields of the room's hash while the run goes on; each writer has
-    one that begins with `writers`.
+    `signals` (those that wait), `signal_ids` (the numbers of all that were sent) and `checkpoints` hashes. The others
+    are fields of the room's hash while the run goes on; each writer has one that begins with `writers`.
     """
 
     fixed: bytes
     log: bytes
     signals: bytes
+    signal_ids: bytes
     checkpoints: bytes
     head: bytes
     numbers: bytes
@@ -32,6 +33,7 @@ class RunKeys:
             fixed=fixed,
             log=fixed + b":log",
             signals=fixed + b":signals",
+            signal_ids=fixed + b":signal-ids",
             checkpoints=fixed + b":checkpoints",
             head=b"h/" + name,
             numbers=b"n/" + name,

@@ -17,7 +17,7 @@ POINTER: Final = b"p"
 META: Final = b"m"
 NEXT_NUMBER: Final = b"q"
 # Facts of these kinds hold for one commit only.
-PASSING: Final = frozenset({"entries", "signals", "recorded"})
+PASSING: Final = frozenset({"entries", "signals", "signal-id", "recorded"})
 _MOST_FACTS: Final = 100
 
 

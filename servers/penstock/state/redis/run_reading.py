@@ -166,9 +166,5 @@ def nothing(step: Step) -> None:
 
 def pending_signals(flat: Sequence[bytes], after: int) -> list[PendingSignal]:
     """Returns the signals that are not taken in yet, of the hash of a run's signals, in order."""
-    pending = [
-        PendingSignal.FromString(value)
-        for field, value in zip(flat[::2], flat[1::2], strict=True)
-        if field.startswith(b"p")
-    ]
+    pending = map(PendingSignal.FromString, flat[1::2])
     return sorted((signal for signal in pending if signal.signal_number > after), key=lambda one: one.signal_number)
