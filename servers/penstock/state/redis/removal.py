@@ -46,7 +46,8 @@ def remove(run_id: str, indexes: RunIndexes, until_us: int, step: Step) -> Remov
         others = recorded(step) - 1
         step.learn(("recorded",), others)
         step.write("ZREM", SessionKeys.of(step.room.tag).runs, run_id)
-    step.write("UNLINK", run.keys.fixed, run.keys.log, run.keys.signals, run.keys.checkpoints)
+    keys = run.keys
+    step.write("UNLINK", keys.fixed, keys.log, keys.signals, keys.signal_ids, keys.checkpoints)
     step.forgotten.append(("ended", run_id))
     step.cleanup += indexes.removed(run, RunRecord.FromString(summary).run.labels)
     if not others and step.meta is None:

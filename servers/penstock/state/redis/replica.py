@@ -47,7 +47,8 @@ class DurableMarks:
             hash_, field = (run.keys.fixed, b"d") if run.head.finished else (room.key, run.keys.durable)
             arguments += [hash_, field, run.head.last_sequence]
         # Not waited for: a mark that is lost hides events a little longer, until somebody has another look.
-        self._link.run(MARK, (room.key,), arguments).add_done_callback(_ignore)
+        keys = tuple(dict.fromkeys((room.key, *(run.keys.fixed for run in behind if run.head.finished))))
+        self._link.run(MARK, keys, arguments).add_done_callback(_ignore)
         told = {news.run.head.run_id for step in steps for news in step.news if news.first}
         for run in behind:
             if run.head.run_id not in told:

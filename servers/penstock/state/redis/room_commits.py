@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.state.log.refused import Refused
+from penstock.state.redis.faults import maybe_done
 from penstock.state.redis.generation import renew
 from penstock.state.redis.keys import Tag
 from penstock.state.redis.lane import ServerChanged
@@ -28,6 +29,9 @@ T = TypeVar("T")
 _MOST_TOGETHER: Final = 256
 _MOST_TRIES: Final = 100
 _TRIES_AT_ONCE: Final = 3
+_OF_MANY_KEYS: Final = frozenset({"UNLINK", "RENAME"})
+# In one command, an even number of them: Lua can't unpack as many as a long queue that ends at once may bring.
+_MOST_WORDS: Final = 1000
 # What nobody can have written: whoever knows nothing yet gets all.
 _UNSEEN: Final = (b"-", b"-")
 
@@ -113,7 +117,8 @@ class Room:
         arguments: list[Word] = [*_UNSEEN] if state is None else [state.version, state.identity]
         for _, command in lookups:
             arguments += [len(command), *command]
-        self._rooms.link.run(LOOK, (self.key,), arguments).add_done_callback(partial(self._looked, lookups))
+        keys = self._keys([command for _, command in lookups])
+        self._rooms.link.run(LOOK, keys, arguments).add_done_callback(partial(self._looked, lookups))
 
     def _looked(self, lookups: Sequence[Lookup], looked: Future[Reply]) -> None:
         try:
@@ -227,32 +232,58 @@ class Room:
         if state.identity != identity:
             fields[IDENTITY] = identity
         words = [word for item in fields.items() for word in item]
-        arguments += (len(words) + 2, "HSET", self.key, *words)
-        if removed:
-            arguments += (len(removed) + 2, "HDEL", self.key, *removed)
+        for name, all_words in (("HSET", words), ("HDEL", removed)):
+            for begin in range(0, len(all_words), _MOST_WORDS):
+                piece = all_words[begin : begin + _MOST_WORDS]
+                arguments += (len(piece) + 2, name, self.key, *piece)
         if steps[-1].vacates:
             arguments += (2, "DEL", self.key)
         replicate = any(step.replicate for step in steps)
+        keys = self._keys([command for step in steps for command in step.commands])
         script = COMMIT_RELIEF if relieves else COMMIT
-        commit: Future[Any] = link.run(script, (self.key,), arguments, wait_replicas=replicate, on=state.server)
+        commit: Future[Any] = link.run(script, keys, arguments, wait_replicas=replicate, on=state.server)
         if indexes:
-            commit = asyncio.gather(commit, *indexes)
+            # All of them, whatever fails: only then is it known whether the commit stands.
+            commit = asyncio.gather(commit, *indexes, return_exceptions=True)
         commit.add_done_callback(partial(self._committed, steps, version, identity))
+
+    def _keys(self, commands: Sequence[Sequence[Word]]) -> Sequence[bytes]:
+        """Returns the keys that a script is to declare: the room, and in a Cluster all others that it touches.
+
+        While their slot moves, a server then refuses the script before it begins; else it would end in the middle, at
+        the first key that is not there, with half of it done.
+        """
+        if not self._rooms.link.is_cluster:
+            return (self.key,)
+        others = (
+            word for command in commands for word in (command[1:] if command[0] in _OF_MANY_KEYS else command[1:2])
+        )
+        return tuple(dict.fromkeys((self.key, *(key for key in others if isinstance(key, bytes)))))
 
     def _committed(self, steps: Sequence[Step], version: int, identity: bytes, committed: Future[Any]) -> None:
         try:
-            result = committed.result()
+            results = committed.result()
+            reply, *of_indexes = results if isinstance(results, list) else [results]
+            if isinstance(reply, BaseException):
+                raise reply
         except ServerChanged:
             self._again()
             return
         except Exception as error:
-            self._rooms.followers.miss()  # the commit may stand, though an index could not be reached
+            self._rooms.followers.miss()  # the commit may stand
             self._fail(error)
             return
-        reply: Reply = result[0] if isinstance(result, list) else result
         if isinstance(reply.value, list):
             self._take_in(reply.value, reply)
             self._again(known=True)
+            return
+        failed = next((result for result in of_indexes if isinstance(result, Exception)), None)
+        if failed is not None:
+            # What stands in the room is not to be found yet: whoever asked shall ask again.
+            self._rooms.followers.miss()
+            unclear = maybe_done()
+            unclear.__cause__ = failed
+            self._fail(unclear)
             return
         state = self._state
         assert state is not None  # kept since it was sent

@@ -4,6 +4,7 @@ from typing import Final
 
 from penstock.state.redis.scripts import Script
 
+# Keys that the commands name stand among KEYS too where it matters (see `Room._keys`); the room comes first.
 # KEYS: the room. ARGV: version and identity as known, then reading commands, each with its number of words before it.
 # Answers the room's hash, or false where it is as known, and what the commands brought.
 LOOK: Final = Script(

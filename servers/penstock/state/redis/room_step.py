@@ -1,6 +1,6 @@
 """One operation's view of a room: what it reads, what it changes, and what is to follow once that is committed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from penstock.state.redis.keys import Tag
@@ -165,12 +165,21 @@ class Step:
 
     def unfinished(self) -> list[RoomRun]:
         """Returns the runs that are not terminal as they stand now, oldest first."""
-        runs = {**self.state.runs, **self._edited}
-        return [run for run in runs.values() if not run.head.finished]
+        return list(self._unfinished())
 
     def first_unfinished(self) -> RoomRun | None:
         """Returns the oldest of the runs that are not terminal."""
-        return next(iter(self.unfinished()), None)
+        return next(self._unfinished(), None)
+
+    def _unfinished(self) -> Iterator[RoomRun]:
+        runs, edited = self.state.runs, self._edited
+        for run_id, run in runs.items():
+            stands = edited.get(run_id, run)
+            if not stands.head.finished:
+                yield stands
+        for run_id, run in edited.items():
+            if run_id not in runs and not run.head.finished:
+                yield run
 
     def write(self, *command: Word) -> None:
         """Has a command done with the commit, on a key of this room."""
