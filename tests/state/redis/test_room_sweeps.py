@@ -11,6 +11,7 @@ import pytest
 
 from penstock.state.clock import LARGEST_STEP_US
 from penstock.state.redis.removal import remove
+from penstock.state.redis.replica import confirm_runs
 from penstock.state.redis.room_keys import RunKeys, room_key
 from penstock.state.redis.room_pointer import point, pointed_us, unpoint
 from penstock.state.redis.room_state import META, SessionMeta
@@ -127,6 +128,14 @@ async def test_a_room_goes_when_its_session_and_its_last_run_go_together(at_hand
                 room.submit(partial(remove, "run-1", at_hand.indexes, 1 << 60)), room.submit(history.expire)
             )
         assert not at_hand.do("EXISTS", room_key(at_hand.session()))
+
+
+async def test_who_asks_for_the_confirmation_of_a_lost_run_leaves_nothing(at_hand: AtHand) -> None:
+    """A failover may have taken a run for which a process still waits to hear from the replicas."""
+    async with at_hand.rooms() as rooms:
+        room = rooms.own_of(e.TENANT, "lost")
+        await room.submit(partial(confirm_runs, ["lost"]))
+    assert at_hand.left() == set()
 
 
 async def test_nothing_at_all_is_left_of_runs_that_were_removed(at_hand: AtHand) -> None:

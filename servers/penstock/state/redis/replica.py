@@ -98,7 +98,9 @@ def confirm(step: Step) -> None:
 
 
 def confirm_runs(run_ids: Iterable[str], step: Step) -> None:
-    """Does so for these runs too where they have ended."""
+    """Does so for these runs too where they have ended; not where the whole room was lost, which it would make anew."""
+    if not step.state.version:
+        return
     for run_id in run_ids:
         run = step.run(run_id)
         if run is not None and run.head.finished and not run.whole:
