@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from penstock.state.layer import open_state
@@ -34,11 +35,11 @@ AT_ONCE: Final = 500
 
 @dataclass(slots=True)
 class House:
-    """Holds a state layer's stubs, and counts the entries appended."""
+    """Holds a state layer's stubs, and the number of the newest entry of each run."""
 
     log: RunLogServiceAsyncStub
     owner: OwnershipServiceAsyncStub
-    appended: int = 0
+    numbers: Counter[str] = field(default_factory=Counter)
 
     async def begin(self, prefix: str, count: int) -> list[str]:
         """Records runs that have started their one step, and returns their ids."""
@@ -62,7 +63,7 @@ class House:
 
     async def append(self, runs: Sequence[str], text: str, events: Sequence[RunEvent] = ()) -> None:
         """Appends one token, or other events, to each of some runs, in one call."""
-        self.appended += 1
+        self.numbers.update(runs)
         given = events or [RunEvent(step_id="main", attempt=1, token=Token(text=text))]
         entries = [
             AppendEventsEntry(
@@ -72,7 +73,7 @@ class House:
                 step_id="main",
                 attempt=1,
                 writer_id="bench-writer-0123456789",
-                writer_sequence=self.appended,
+                writer_sequence=self.numbers[run],
                 events=given,
             )
             for run in runs

@@ -172,8 +172,11 @@ class Leases:
 
         Its lease was lost with a server; if it lives it renews it, and if not its runs come free at last.
         """
+        key = self._keys[0]
+        if await self._link.call("HEXISTS", key, instance_id, key=key, read_only=True):
+            return  # as nearly always; a server that is full would refuse to look by writing
         lease = f"{self._link.clock.now_us() + _LONGEST_US} {_LONGEST_US}"
-        await self._link.call("HSETNX", self._keys[0], instance_id, lease, key=self._keys[0])
+        await self._link.call("HSETNX", key, instance_id, lease, key=key)
 
     def forget(self, instance_id: str, lapsed_us: int) -> None:
         """Forgets a lease that lapsed then, unless it was renewed."""
