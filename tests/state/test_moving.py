@@ -23,7 +23,7 @@ from penstock.v1.session_pb2 import (
 from tests.state import entries as e
 from tests.state.admin import administered
 from tests.state.house import House, open_house
-from tests.state.test_export import fill, served, without_cursors
+from tests.state.two_stores import fill, served, without_cursors
 
 
 def said(records: Sequence[pb.StoreRecord]) -> list[bytes]:

@@ -28,7 +28,7 @@ from tests.state.admin import administered
 from tests.state.house import House
 from tests.state.redis.at_hand import AtHand, at_hand
 from tests.state.redis.links import linked
-from tests.state.test_export import without_cursors
+from tests.state.two_stores import without_cursors
 from tests.stores.cluster import ValkeyCluster
 
 __all__ = ["at_hand"]
