@@ -45,10 +45,6 @@ from penstock.wire.context import trace_id_of
 from penstock.wire.errors import InvalidArgument, ResourceExhausted
 
 _LEVELS: Final = (DURABILITY_PROCESS, DURABILITY_POWER, DURABILITY_REPLICA)
-_NEEDS: Final = {
-    DURABILITY_POWER: "appendonly yes and appendfsync always at each server",
-    DURABILITY_REPLICA: "a replica of each server",
-}
 
 EXISTS: Final = "exists"
 """What `record` answers instead of a result when the run is there already; whoever asked then reads it."""
@@ -81,7 +77,7 @@ class Recorder:
         durability = entry.spec.durability
         if durability and not self._keeps(durability):
             best = max(level for level in _LEVELS if self._keeps(level))
-            raise durability_refused(durability, best, _NEEDS)
+            raise durability_refused(durability, best)
 
     def refuses(self, entry: RecordRunsEntry, step: Step) -> RecordRunsResult | None:
         """Answers for a run that waits for none, in a session that is busy; None: it may be recorded, or is there."""

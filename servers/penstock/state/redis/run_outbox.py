@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from penstock.state.lifecycle import LifecycleNews
+from penstock.state.redis.entry_settling import SETTLE
 from penstock.state.redis.log_writing import ENDED, STARTED
 from penstock.state.redis.room_step import Step
 from penstock.state.redis.rooms import Rooms
@@ -62,7 +63,10 @@ class RedisOutbox:
             return None
         run = reading.put_together().run
         if mark.bit == ENDED and not reading.run.whole:
-            return None  # its end may yet be lost
+            # Its end may yet be lost. It goes behind the others, which must not wait for as many as a look is for.
+            words = (mark.member, mark.marked_us, self._rooms.link.clock.now_us())
+            self._rooms.link.run(SETTLE, (self._indexes.outbox,), words).add_done_callback(_ignore)
+            return None
         return LifecycleNews(mark.place.tenant, run, RUN_STATE_RUNNING if mark.bit == STARTED else run.state)
 
     def _clear(self, run_id: str, bit: int, step: Step) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
 
 from penstock.state.clock import StoreClock
 from penstock.state.durability_refusal import durability_refused
@@ -35,9 +34,7 @@ from penstock.v1.run_log_pb2 import (
     RunRecord,
 )
 from penstock.v1.run_pb2 import (
-    DURABILITY_POWER,
     DURABILITY_PROCESS,
-    DURABILITY_REPLICA,
     ON_BUSY_ENQUEUE,
     ON_BUSY_INTERRUPT,
     ON_BUSY_REJECT,
@@ -46,11 +43,6 @@ from penstock.v1.run_pb2 import (
     Signal,
 )
 from penstock.wire.errors import InvalidArgument, ResourceExhausted
-
-_NEEDS: Final = {
-    DURABILITY_POWER: "?synchronous=full in the store's URL",
-    DURABILITY_REPLICA: "a Redis or Valkey with a replica",
-}
 
 
 class Recorder:
@@ -86,7 +78,7 @@ class Recorder:
         if existing is not None:
             return _existing(existing, entry)
         if entry.spec.durability > self._keeps:
-            raise durability_refused(entry.spec.durability, self._keeps, _NEEDS)
+            raise durability_refused(entry.spec.durability, self._keeps)
         if entry.spec.session_id:
             transaction.protect()  # what is done to the session comes before the run's own events are looked at
         interrupted = self._interrupt(transaction, entry)
