@@ -173,7 +173,7 @@ class Leases:
         Its lease was lost with a server; if it lives it renews it, and if not its runs come free at last.
         """
         key = self._keys[0]
-        if await self._link.call("HEXISTS", key, instance_id, key=key, read_only=True):
+        if await self._link.call("HGET", key, instance_id, key=key, read_only=True) is not None:
             return  # as nearly always; a server that is full would refuse to look by writing
         lease = f"{self._link.clock.now_us() + _LONGEST_US} {_LONGEST_US}"
         await self._link.call("HSETNX", key, instance_id, lease, key=key)
