@@ -10,12 +10,15 @@ import pytest
 
 from penstock.state.redis.claim_notes import ClaimNotes, Noted
 from penstock.state.redis.claiming import Candidate, Claim
+from penstock.state.redis.faults import is_unclear
 from penstock.state.redis.run_indexes import Place
 from penstock.state.settings import StateSettings
 from penstock.wire.errors import Unavailable
 from tests.state import entries as e
 from tests.state.house import open_house
+from tests.state.redis.at_hand import AtHand
 from tests.state.redis.links import linked
+from tests.stores.cluster import ValkeyCluster
 from tests.stores.proxy import proxy_to
 from tests.stores.server import ValkeyServer
 
@@ -192,3 +195,35 @@ async def test_leases_do_not_outlast_a_clock_that_was_set_back(valkey: ValkeySer
         claimed: set[str] = set()
         while len(claimed) < 3:
             claimed.update(run.record.run.run_id for run in (await e.claim(house, "second", wait=5.0)).runs)
+
+
+async def test_a_claim_of_which_a_part_is_not_known_is_to_be_repeated_for_all(valkey_cluster: ValkeyCluster) -> None:
+    """One run lies on a server that stops answering: told of the others only, nobody would ever drive it."""
+    hand, silent = beside_all_indexes(valkey_cluster)
+    names = [f"run-{number}" for number in range(100)]
+    on_it = next(name for name in names if valkey_cluster.primary_of(hand.run(name).begin) is silent)
+    elsewhere = next(name for name in names if valkey_cluster.primary_of(hand.run(name).begin) is not silent)
+    async with open_house(hand.settings) as house:
+        await e.lease(house, ttl=60.0)
+        for run_id in (on_it, elsewhere):
+            await e.record(house, e.record_entry(run_id, owner=""))
+        silent.command("CLIENT", "PAUSE", 60_000, "WRITE")
+        try:
+            with pytest.raises(Unavailable) as raised:
+                await house.layer.store.ownership.claim(e.OWNER, "claim-x", 10, 0.0)
+        finally:
+            silent.command("CLIENT", "UNPAUSE")
+        assert is_unclear(raised.value)
+        repeat = (await e.claim(house, claim_id="claim-x")).runs
+        assert {run.record.run.run_id for run in repeat} == {on_it, elsewhere}
+
+
+def beside_all_indexes(cluster: ValkeyCluster) -> tuple[AtHand, ValkeyServer]:
+    """A store, and a server of it that has nothing of what a claim looks at first."""
+    while True:
+        hand = AtHand(cluster, f"claims-{uuid4().hex}")
+        others = [hand.keys.tag(name).begin for name in ("leases", "claims")]
+        others += [hand.indexes.claimable, hand.indexes.due, hand.indexes.owned(e.OWNER), hand.keys.plain("clock")]
+        left = set(cluster.primaries()) - {cluster.primary_of(key) for key in others}
+        if left:
+            return hand, left.pop()

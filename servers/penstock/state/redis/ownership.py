@@ -10,6 +10,7 @@ from penstock.state.clock import to_timestamp
 from penstock.state.redis.claim_candidates import ClaimIndexes
 from penstock.state.redis.claim_notes import ClaimNotes
 from penstock.state.redis.claiming import Candidate, Claim, Claiming
+from penstock.state.redis.faults import is_unclear
 from penstock.state.redis.leases import Leases
 from penstock.state.redis.room_step import Step
 from penstock.state.redis.rooms import Rooms
@@ -171,16 +172,18 @@ class RedisOwnership:
         )
         taken: list[tuple[Place, ClaimReason]] = []
         in_vain: list[Candidate] = []
-        failure: BaseException | None = None
+        failures: list[BaseException] = []
         for candidate, reason in zip(candidates, reasons, strict=True):
             if isinstance(reason, BaseException):
-                failure = reason
+                failures.append(reason)
             elif reason is None:
                 in_vain.append(candidate)
             else:
                 taken.append((candidate.place, reason))
-        if failure is not None and not (taken and isinstance(failure, PenstockError)):
-            raise failure
+        for failure in failures:
+            # What may be the claimer's by now only a repeat finds: told of the others alone he would never drive it.
+            if not taken or not isinstance(failure, PenstockError) or is_unclear(failure):
+                raise failure
         records = await asyncio.gather(*(self._record(place) for place, _ in taken))
         return _Taken(
             [
