@@ -186,8 +186,10 @@ class Importer:
         found = await self._store.care.topic_events(exported.tenant, exported.topic, first - 1, exported.ByteSize())
         kept = [event for event in found.events if event.position <= last]
         # Without those that the topic has dropped since.
-        if kept and kept == exported.events[-len(kept) :]:
-            return _PRESENT
+        if kept == exported.events[len(exported.events) - len(kept) :]:
+            topic = None if kept else await self._store.care.topic(exported.tenant, exported.topic)
+            if kept or (topic is not None and last < topic.next_position):
+                return _PRESENT
         return _conflict(f"topic {exported.topic} of tenant {exported.tenant} has other events from {first} to {last}")
 
 
