@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -12,12 +12,17 @@ import grpc
 import grpc.aio
 import pytest
 
+from penstock.state.redis.room_keys import SessionKeys
+from penstock.state.redis.topics_keys import TopicKeys
 from penstock.v1.run_log_pb2 import AppendOutcome
 from penstock.v1.run_pb2 import RunState
+from penstock.v1.session_pb2 import UpdateSessionRequest
 from penstock.wire.errors import Unavailable
 from tests.state import entries as e
+from tests.state.admin import administered
 from tests.state.house import House, error_of
 from tests.state.redis.at_hand import AtHand
+from tests.state.subscriber import publish, subscriber
 from tests.stores.cluster import ValkeyCluster
 from tests.stores.server import ValkeyServer
 
@@ -101,6 +106,28 @@ async def test_a_run_goes_on_when_its_slot_has_arrived(hand: AtHand, valkey_clus
             await unavailable(e.append_as_owner(house, "run-1", e.run_finished(RunState.RUN_STATE_FAILED)))
         assert (await e.cancel(house, "run-1")).signal_number == 1
         await ends(house, "run-1", 3)
+
+
+async def test_an_export_leaves_nothing_out_whose_slot_is_on_its_way(
+    hand: AtHand, valkey_cluster: ValkeyCluster
+) -> None:
+    """It breaks off and is resumed later: a session or topic that is passed over like a damaged one would be lost."""
+    session, topic = hand.session(), TopicKeys(hand.keys, e.TENANT, "news")
+    async with hand.process() as house, administered(house.layer) as admin, asyncio.timeout(30):
+        request = UpdateSessionRequest(tenant=e.TENANT, session_id="s", data_json="1")
+        await house.sessions.UpdateSession(request)
+        await publish(house.events, "a", tenant=e.TENANT, topic="news")
+        async with subscriber(house.events, tenant=e.TENANT, topic="news", group="g", from_position=0) as reader:
+            await reader.some(1)
+        for key in (SessionKeys.of(session).data, topic.group("g")[0]):
+            with moving(valkey_cluster, key) as move:
+                move.move(key)
+                await unavailable(admin.export())
+        kinds: set[str | None] = set()
+        while not kinds:
+            with suppress(grpc.aio.AioRpcError):  # until all is known of where the slots are
+                kinds = {record.WhichOneof("record") for record in await admin.export()}
+        assert kinds == {"header", "session", "topic", "topic_events", "end"}
 
 
 async def ends(house: House, run_id: str, last: int) -> None:

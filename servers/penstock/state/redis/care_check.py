@@ -119,7 +119,7 @@ class Check:
         keys = SessionKeys.of(tag)
         commands = ((2, "HLEN", keys.messages), (2, "EXISTS", keys.data))
         room = tag.key("room")
-        reply = await self._link.run(LOOK, (room,), (b"-", b"-", *commands[0], *commands[1]))
+        reply = await self._link.run(LOOK, (room, keys.messages, keys.data), (b"-", b"-", *commands[0], *commands[1]))
         flat, messages, data = reply.value
         if not flat:
             return []
@@ -146,7 +146,7 @@ class Check:
 
     async def _owner(self, key: bytes, tag: Tag) -> Found:
         room = tag.key("room")
-        reply = await self._link.run(LOOK, (room,), (b"-", b"-", 2, "EXISTS", key))
+        reply = await self._link.run(LOOK, (room, key), (b"-", b"-", 2, "EXISTS", key))
         flat, there = reply.value
         owned = flat and read_state(tag, flat, reply.server).meta is not None
         return [("KEYS_WITHOUT_OWNER", f"{key.decode()}: there is no session")] if there and not owned else []

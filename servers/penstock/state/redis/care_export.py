@@ -24,12 +24,12 @@ from penstock.wire.errors import Unavailable
 # A few at a time, because each event may have 1 MiB.
 _EVENTS: Final = 16
 
-# Keys: topic. In: the key of each group. Out: the next position, and for each group its hash.
+# Keys: topic, groups. Out: the next position, and for each group its hash.
 _READ_GROUPS: Final = Script(
     """#!lua flags=no-writes
 local found = {redis.call('HGET', KEYS[1], 'next')}
-for place = 1, #ARGV do
-  found[place + 1] = redis.call('HGETALL', ARGV[place])
+for place = 2, #KEYS do
+  found[place] = redis.call('HGETALL', KEYS[place])
 end
 return found
 """,
@@ -68,7 +68,7 @@ async def exported_topic(link: Link, tenant: str, topic: str) -> ExportedTopic |
     keys = TopicKeys(link.keys, tenant, topic)
     members = await link.call("SMEMBERS", keys.groups, key=keys.groups, read_only=True)
     names = sorted(name.decode() for name in members if not name.decode().startswith(OWN_GROUP_PREFIX))
-    reply = await link.run(_READ_GROUPS, (keys.topic,), [keys.group(name)[0] for name in names])
+    reply = await link.run(_READ_GROUPS, (keys.topic, *(keys.group(name)[0] for name in names)))
     next_position, *groups = reply.value
     if next_position is None:
         return None

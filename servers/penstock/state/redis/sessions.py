@@ -150,7 +150,8 @@ class RedisSessions:
         """Looks at a session for a reader, which counts as a use of it."""
         room = self._rooms.of_session(tenant, session_id)
         words = (len(command), *command) if command else ()
-        reply = await self._rooms.link.run(LOOK, (room.key,), (b"-", b"-", *words))
+        keys = (room.key, *(word for word in command[1:2] if isinstance(word, bytes)))
+        reply = await self._rooms.link.run(LOOK, keys, (b"-", b"-", *words))
         flat, *found = reply.value
         state = read_state(room.tag, flat or (), reply.server)
         now_us = self._rooms.link.clock.now_us()
