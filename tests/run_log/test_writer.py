@@ -1,6 +1,7 @@
 """What a LogWriter promises to those who emit: order, batching, safe repeats, backpressure, and a word when it ends."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -49,6 +50,19 @@ async def test_an_append_whose_answer_was_lost_is_repeated_and_changes_nothing(s
     assert (answer.last_sequence, end.last_sequence) == (5, 5)
     assert state.wire.calls["AppendEvents"] == 3
     assert await state.texts("r") == ["a", "b", "c"]
+
+
+async def test_an_absence_of_the_state_layer_is_told_once_and_so_is_its_end(state, caplog):
+    """However often it is tried."""
+    caplog.set_level(logging.WARNING, "penstock.run_log")
+    await state.record("r")
+    async with LogWriter(state.log) as writer:
+        state.wire.refuse["AppendEvents"] = 3
+        await attempt(writer, "r").append(token("a"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "the run log does not take what is written (UNAVAILABLE); trying again",
+        "the run log takes what is written again",
+    ]
 
 
 async def test_over_one_mib_unacknowledged_emit_blocks_until_there_is_room(state):

@@ -163,6 +163,9 @@ class LogWriter:
                     logger.warning("the run log does not take what is written (%s); trying again", error.code().name)
                 told = True
             else:
+                if told:
+                    logger.warning("the run log takes what is written again")
+                told = False
                 waiting = [
                     entry
                     for entry, result in zip(waiting, response.results, strict=True)

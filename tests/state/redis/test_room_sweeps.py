@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from penstock.state.clock import LARGEST_STEP_US
+from penstock.state.redis.faults import RedisRefused
 from penstock.state.redis.removal import remove
 from penstock.state.redis.replica import confirm_runs
 from penstock.state.redis.room_keys import RunKeys, room_key
@@ -241,6 +242,22 @@ async def test_a_pointer_is_not_taken_away_when_somebody_has_pointed_since(at_ha
         assert await pointed_us(link, own) > seen
         await unpoint(link, own, await pointed_us(link, own))
         assert not at_hand.do("EXISTS", room_key(own))
+
+
+async def test_a_log_that_can_t_be_trimmed_holds_up_no_other(at_hand: AtHand) -> None:
+    """What is wrong with one run is told; of the others it is noted that they are done with."""
+    at_hand.halt_walk()
+    async with at_hand.process() as house:
+        await e.lease(house)
+        last = [await to_its_end(house, f"run-{number}") for number in (1, 2)][1]
+    at_hand.do("DEL", room_key(at_hand.run("run-1")))
+    at_hand.do("SET", room_key(at_hand.run("run-1")), "no room")
+    async with at_hand.process(log_retention=AT_ONCE) as house:
+        with pytest.raises(RedisRefused, match="WRONGTYPE"):
+            await sweep(house)
+        assert await _first(house, "run-2") == last - 1
+        (left,) = at_hand.do("ZRANGE", at_hand.indexes.counted, 0, -1)
+        assert b"run-1" in left
 
 
 async def test_a_long_log_is_trimmed_piece_by_piece(at_hand: AtHand) -> None:

@@ -76,14 +76,19 @@ class LogRetention:
                 break
             due.append((member, int(float(score))))
             size -= int(member.rpartition(b"\0")[2])
-        went = await asyncio.gather(*(self._trim(member) for member, _ in due))
+        went = await asyncio.gather(*(self._trim(member) for member, _ in due), return_exceptions=True)
         done: list[bytes | int] = []
+        failures: list[BaseException] = []
         for (member, ended_us), trimmed in zip(due, went, strict=True):
+            if isinstance(trimmed, BaseException):
+                failures.append(trimmed)  # told when the others are done with
             settled = ended_us < now_us - SETTLED_US  # else its end may be about to be committed
             if trimmed is Trimmed.WHOLLY or (trimmed is Trimmed.NO_SUCH and settled):
                 done += (member, ended_us)
         if done:
             await link.run(_FORGET, self._keys, done)
+        if failures:
+            raise failures[0]
         return counting or Trimmed.PARTLY in went or (bool(done) and len(due) == _AT_ONCE)
 
     async def forget(self, log: str, ended_us: int) -> None:
