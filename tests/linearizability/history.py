@@ -63,19 +63,17 @@ class History:
             answer = asked.answers.get(name, UNKNOWN)
             self._operations.setdefault(name, []).append(Operation(client, action, answer, begin, end))
 
-    def verify(self, model: Model, *, answered: float = 1.0, done: int = 10, unknown: int = 0) -> None:
-        """Fails unless the history of every object has an explanation.
+    def has_enough(self, *, answered: float = 1.0, done: int = 10, unknown: int = 0) -> bool:
+        """Tells whether the share `answered` of all operations have an answer, `done` of them changed something, and
+        `unknown` of them are unknown, at least."""
+        outcomes = self.outcomes
+        total = outcomes["answered"] + outcomes["unknown"]
+        return outcomes["answered"] >= answered * total and outcomes["done"] >= done and outcomes["unknown"] >= unknown
 
-        Raises TooLittle when less than the share `answered` of all operations have an answer, fewer than `done` changed
-        something, or fewer than `unknown` are unknown.
-        """
-        total = self.outcomes["answered"] + self.outcomes["unknown"]
-        if (
-            self.outcomes["answered"] < answered * total
-            or self.outcomes["done"] < done
-            or self.outcomes["unknown"] < unknown
-        ):
-            raise TooLittle(f"of {total} operations: {dict(self.outcomes)}")
+    def verify(self, model: Model, **wanted: Any) -> None:
+        """Fails unless the history of every object has an explanation; raises TooLittle when not enough happened."""
+        if not self.has_enough(**wanted):
+            raise TooLittle(f"{dict(self.outcomes)}")
         for name, operations in self._operations.items():
             verdict = check(operations, model)
             assert verdict.explained, f"{name}: {verdict}"

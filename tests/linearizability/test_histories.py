@@ -42,7 +42,7 @@ async def test_values_are_linearizable_over_broken_connections(
 ) -> None:
     """An answer that was lost counts as a write at any later time, or never."""
     async with breaking_site(kind, url, CLIENTS, cut_store) as site:
-        history = await play(site, seed, ValueClient(), STEPS)
+        history = await play(site, seed, ValueClient(), STEPS, **BROKEN)
     history.verify(RegisterModel(), **BROKEN)
 
 
@@ -58,7 +58,7 @@ async def test_appends_to_sessions_are_linearizable_over_broken_connections(
 ) -> None:
     """Messages sent again find their first place."""
     async with breaking_site(kind, url, CLIENTS, cut_store) as site:
-        history = await play(site, seed, SessionClient(), STEPS)
+        history = await play(site, seed, SessionClient(), STEPS, **BROKEN)
     history.verify(ConversationModel(), **BROKEN)
 
 
@@ -77,7 +77,7 @@ async def test_claims_are_linearizable_over_broken_connections(
     """A claim whose answer was lost, and its repeat by the same name, are one claim."""
     client = ClaimClient(runs=8)
     async with breaking_site(kind, url, CLIENTS, cut_store) as site:
-        history = await play(site, seed, client, STEPS)
+        history = await play(site, seed, client, STEPS, **BROKEN)
     async with quiet_site(kind, url, 1) as site:
         await client.none_is_stranded(site.clients[0], [f"client-{number}" for number in range(CLIENTS)])
     history.verify(ClaimModel(), **BROKEN)
