@@ -3,9 +3,9 @@
 import pytest
 
 from tests.stores import every_store
-from tests.stores.every_store import kind, pytest_configure, second_url, settings, url
+from tests.stores.every_store import kind, new_url, pytest_configure, settings, url
 
-__all__ = ["kind", "pytest_configure", "second_url", "settings", "url"]
+__all__ = ["kind", "new_url", "pytest_configure", "settings", "url"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,5 +1,7 @@
 """Runs a test on every store: what a conftest imports to give its tests `kind`, `url` and `settings`."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,7 +10,7 @@ import pytest
 from penstock.state.settings import StateSettings
 from tests.stores.kinds import KINDS, STORES, USUAL, Kind
 
-__all__ = ["kind", "pytest_configure", "pytest_generate_tests", "second_url", "settings", "url"]
+__all__ = ["kind", "new_url", "pytest_configure", "pytest_generate_tests", "second_url", "settings", "url"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +55,12 @@ def url(request: pytest.FixtureRequest, kind: Kind, tmp_path: Path) -> str:
 def second_url(request: pytest.FixtureRequest, kind: Kind, tmp_path: Path) -> str:
     """The address of another empty store, for tests whose house is over the first."""
     return _empty_store(request, kind, tmp_path)
+
+
+@pytest.fixture
+def new_url(request: pytest.FixtureRequest, kind: Kind, tmp_path: Path) -> Callable[[], str]:
+    """Gives the address of one more empty store at each call."""
+    return partial(_empty_store, request, kind, tmp_path)
 
 
 @pytest.fixture
