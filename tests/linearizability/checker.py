@@ -72,7 +72,9 @@ def check(history: Sequence[Operation], model: Model) -> Verdict:
     # One entry for each step of the order that is being tried: what was done, the states that may be, what can be next.
     path: list[int] = []
     trail = [(0, begin, iter(_next(operations, 0)))]
-    seen = {(0, begin)}
+    # For what was done of the needed ones, and the states: which of the others were done too. Who has done fewer of
+    # these can still do whatever the one who has done more can.
+    seen: dict[tuple[int, frozenset[Hashable]], list[int]] = {(0, begin): [0]}
     best: tuple[list[int], int] = ([], 0)
     while trail:
         done, states, choices = trail[-1]
@@ -81,13 +83,16 @@ def check(history: Sequence[Operation], model: Model) -> Verdict:
         for place in choices:
             operation = operations[place]
             after = frozenset(new for state in states for new in model.after(state, operation.action, operation.answer))
-            step = (done | 1 << place, after)
-            if after and step not in seen:
-                seen.add(step)
+            if not after or (operation.answer is UNKNOWN and after == states):
+                continue  # it can't come here, or need not come at all
+            now = done | 1 << place
+            others = seen.setdefault((now & needed, after), [])
+            if not any(fewer & ~now == 0 for fewer in others):
+                others.append(now & ~needed)
                 path.append(place)
-                trail.append((*step, iter(_next(operations, step[0]))))
+                trail.append((now, after, iter(_next(operations, now))))
                 if len(path) > len(best[0]):
-                    best = (path.copy(), step[0])
+                    best = (path.copy(), now)
                 break
         else:
             trail.pop()
@@ -100,7 +105,9 @@ def check(history: Sequence[Operation], model: Model) -> Verdict:
 
 
 def _next(operations: Sequence[Operation], done: int) -> list[int]:
-    """The operations that none of the others had ended before, those apart that are done; the earliest first."""
+    """The operations that none of the others had ended before, those apart that are done; the earliest first, and last
+    those that need not have been done."""
     left = [place for place in range(len(operations)) if not done >> place & 1]
     first_end = min((operations[place].end for place in left), default=math.inf)
-    return [place for place in left if operations[place].begin < first_end]
+    following = [place for place in left if operations[place].begin < first_end]
+    return sorted(following, key=lambda place: operations[place].answer is UNKNOWN)

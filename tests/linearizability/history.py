@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -70,10 +70,13 @@ class History:
         total = outcomes["answered"] + outcomes["unknown"]
         return outcomes["answered"] >= answered * total and outcomes["done"] >= done and outcomes["unknown"] >= unknown
 
-    def verify(self, model: Model, **wanted: Any) -> None:
-        """Fails unless the history of every object has an explanation; raises TooLittle when not enough happened."""
+    def verify(self, model: Model | Callable[[Sequence[Operation]], Model], **wanted: Any) -> None:
+        """Fails unless the history of every object has an explanation; raises TooLittle when not enough happened.
+
+        `model` may be what makes one for an object's history.
+        """
         if not self.has_enough(**wanted):
             raise TooLittle(f"{dict(self.outcomes)}")
         for name, operations in self._operations.items():
-            verdict = check(operations, model)
+            verdict = check(operations, model(operations) if callable(model) else model)
             assert verdict.explained, f"{name}: {verdict}"

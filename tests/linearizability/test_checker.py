@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from tests.linearizability.checker import UNKNOWN, Operation, check
+from tests.linearizability.conversations import Append, ConversationModel, Read
 from tests.linearizability.history import History, TooLittle
 from tests.linearizability.registers import Delete, Get, RegisterModel, Set, Swap
 
@@ -120,6 +123,57 @@ def test_a_real_order_is_found_among_many_that_overlap(number: int) -> None:
         history[100] = op(one.begin, one.end, "add", two.answer)
         history[200] = op(two.begin, two.end, "add", one.answer)
         assert not check(history, Counting()).explained
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_search_finds_what_trying_all_orders_finds(number: int) -> None:
+    """In small histories of a conversation, right and wrong ones, whatever the model knows of the answers."""
+    chance = random.Random(number)
+    verdicts = set()
+    for _ in range(150):
+        history = made_up_conversation(chance)
+        explained = any_order_explains(history, ConversationModel())
+        assert check(history, ConversationModel()).explained is explained, history
+        assert check(history, ConversationModel.of(history)).explained is explained, history
+        verdicts.add(explained)
+    assert verdicts == {True, False}
+
+
+def made_up_conversation(chance: random.Random) -> list[Operation]:
+    """Operations at random times, with answers that fit some state, or with none."""
+    times = chance.sample(range(100), 10)
+    state: tuple[str, ...] = ()
+    history: list[Operation] = []
+    for number, (begin, end) in enumerate(sorted(pair) for pair in zip(times[::2], times[1::2], strict=True)):
+        answer: object = UNKNOWN
+        if chance.random() < 0.4:
+            action: Append | Read = Read()
+            answer = state if chance.random() < 0.8 else state[:-1]
+        else:
+            action = Append((f"m{number}",), chance.choice([None, None, len(state)]))
+            if chance.random() < 0.6:
+                answer = (True, (len(state),), len(state) + 1)
+            if answer is not UNKNOWN or chance.random() < 0.5:
+                state = (*state, f"m{number}")
+        known = answer is not UNKNOWN
+        history.append(op(begin, end if known else float("inf"), action, answer))
+    return history
+
+
+def any_order_explains(history: list[Operation], model: ConversationModel) -> bool:
+    """Tries all orders of all that was answered and of any of the rest."""
+    for count in range(len(history) + 1):
+        for order in itertools.permutations(history, count):
+            if any(each.answer is not UNKNOWN and each not in order for each in history):
+                continue
+            if any(later.end < each.begin for place, each in enumerate(order) for later in order[place:]):
+                continue
+            states: set[Any] = {model.begin()}
+            for each in order:
+                states = {after for state in states for after in model.after(state, each.action, each.answer)}
+            if states:
+                return True
+    return False
 
 
 async def test_a_history_in_which_too_little_happened_proves_nothing() -> None:
