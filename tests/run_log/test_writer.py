@@ -60,7 +60,7 @@ async def test_an_absence_of_the_state_layer_is_told_once_and_so_is_its_end(stat
         state.wire.refuse["AppendEvents"] = 3
         await attempt(writer, "r").append(token("a"))
     assert [record.getMessage() for record in caplog.records] == [
-        "the run log does not take what is written (UNAVAILABLE); trying again",
+        "the run log does not take what is written: UNAVAILABLE; trying again",
         "the run log takes what is written again",
     ]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 
-from penstock.orchestrator.absence import Absence
 from penstock.orchestrator.lease import Lease
+from penstock.run_log.absence import Absence
 from penstock.v1.ownership_pb2 import ClaimedRun, ClaimRunsRequest
 from penstock.wire.ids import random_id
 

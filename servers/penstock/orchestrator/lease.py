@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 
-from penstock.orchestrator.absence import Absence
+from penstock.run_log.absence import Absence
 from penstock.v1.ownership_pb2 import RenewLeaseRequest
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
-from penstock.orchestrator.absence import Absence
+from penstock.run_log.absence import Absence
 from penstock.run_log.pace import Pace
 from penstock.v1.run_log_pb2 import (
     ReadRunsRequest,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
+from penstock.run_log.absence import Absence
 from penstock.run_log.append_telemetry import appending
 from penstock.run_log.pace import Pace
 from penstock.run_log.refusal import AppendRefused
@@ -78,6 +79,9 @@ class LogWriter:
         self._numbers = count(1)
         self._dirty: dict[RunWriter, None] = {}
         self._wake = asyncio.Event()
+        self._absence = Absence(
+            logger, "the run log does not take what is written", "the run log takes what is written again"
+        )
         self._group = asyncio.TaskGroup()
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -148,7 +152,6 @@ class LogWriter:
     async def _send(self, entries: Sequence[Entry]) -> None:
         waiting = list(entries)
         pause = 0.02
-        told = False
         while waiting:
             request = run_log_pb2.AppendEventsRequest(entries=[entry.message for entry in waiting])
             try:
@@ -159,13 +162,9 @@ class LogWriter:
                     for entry in waiting:
                         entry.writer.failed(entry, from_inner_error(error))
                     return
-                if not told:  # an absence of the state layer is told once
-                    logger.warning("the run log does not take what is written (%s); trying again", error.code().name)
-                told = True
+                self._absence.failed(error)
             else:
-                if told:
-                    logger.warning("the run log takes what is written again")
-                told = False
+                self._absence.over()
                 waiting = [
                     entry
                     for entry, result in zip(waiting, response.results, strict=True)

@@ -21,6 +21,7 @@ from penstock.state.redis.room_keys import room_key
 from penstock.state.redis.rooms import Rooms
 from penstock.state.redis.run_indexes import RunIndexes
 from penstock.state.settings import StateSettings
+from tests.state import entries as e
 from tests.state.entries import TENANT
 from tests.state.house import House, open_house
 from tests.state.redis.links import linked
@@ -31,6 +32,10 @@ from tests.stores.server import ValkeyServer
 _OF_THE_STORE = re.compile(
     rb"clock|checked|schema|(.*:(leases|serving|claims|generations|walk|tenants))|(.*:(runs-to-|unused-|bytes-).*)"
 )
+
+
+AT_ONCE = 1e-6
+"""A time to keep something that has always passed, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,14 @@ class AtHand:
     def hurry_walk(self) -> None:
         """Has the next piece of the walk through the store be due."""
         self.do("HDEL", self.keys.index("walk"), "due")
+
+
+async def to_its_end(house: House, run_id: str, session: str = "", text: str = "word", count: int = 3) -> int:
+    """Records a run, has it say something, and ends it; returns its last sequence."""
+    await e.record(house, e.record_entry(run_id, session=session, labels={"kind": "talk"}))
+    await e.append_events(house, run_id, *[e.token(text)] * count)
+    finish = [e.step_finished(), e.run_finished(output_step="main")]
+    return (await e.append_events(house, run_id, *finish)).last_sequence
 
 
 async def sweep(house: House) -> None:
